@@ -1,0 +1,32 @@
+# make setup | demo | check | test      (Python 3.11 or newer; nothing else has to be there)
+export OMP_WAIT_POLICY ?= PASSIVE
+PYTHON ?= python3
+ROOMS = agents cli corpus engine graphs prompts
+BIN = .venv/bin
+
+setup: .venv/ready
+
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --upgrade 'pip>=26'
+	$(BIN)/pip install --quiet --prefer-binary --constraint constraints.txt --editable '.[embedded]' --group dev
+	touch $@
+
+demo: setup
+	$(BIN)/psyche model pull
+	$(BIN)/psyche run examples/demo/run.toml
+
+check: setup .types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: setup
+	$(BIN)/pytest
+
+# Type checkers do not follow an editable install that renames packages; they follow these links.
+.types:
+	mkdir -p $@/psyche && cd $@/psyche && ln -sfn $(ROOMS:%=../../%) .
+
+.PHONY: setup demo check test

@@ -1,0 +1,1 @@
+"""Who speaks: providers, and one file an agent."""

@@ -1,0 +1,100 @@
+"""What can go wrong, drawn once.
+
+* PsycheError                     a line for the user; `exit_code` is what the command ends with
+  x InputError            (2)     a file or a record that cannot be read
+    - AnswerKeyError      (2)     a gold answer that no key can be made of
+  x RunFileError          (2)     the run file is wrong
+  x BusyError             (3)     another process holds the run directory
+  x BudgetError           (4)     the spending cap is reached
+  x StorageError          (5)     disk full, read-only, or a damaged run database
+  x ProviderError         (6)     a model cannot be reached or refuses to serve us at all
+  x AnswerError           (1)     no usable answer from a model; costs one record, never the run
+    - CutOffError                 stopped at the token limit
+    - RefusedError                declined, or a content filter spoke
+    - UnparsableError             does not fit the schema, also after one repair turn
+    - RequestError                the provider rejects this one request (HTTP 400, context too long)
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class PsycheError(Exception):
+    """Base of every error that this project raises on purpose: one line that says what to do."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class InputError(PsycheError):
+    """A file or record that cannot be read; the message names file, line or record."""
+
+    exit_code = 2
+
+
+class AnswerKeyError(InputError):
+    """A gold answer from which no key can be made; `reason` is its ledger word."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class RunFileError(PsycheError):
+    """The run file is wrong: an unknown key, a missing value, a value out of range."""
+
+    exit_code = 2
+
+
+class BusyError(PsycheError):
+    """Another process holds the run directory."""
+
+    exit_code = 3
+
+
+class BudgetError(PsycheError):
+    """The spending cap of the run is reached; raise it and run again to go on."""
+
+    exit_code = 4
+
+
+class StorageError(PsycheError):
+    """The disk is full or read-only, or the run database is damaged."""
+
+    exit_code = 5
+
+
+class ProviderError(PsycheError):
+    """A model cannot be reached, or does not serve us at all: no key, no quota, no such model."""
+
+    exit_code = 6
+
+
+class AnswerError(PsycheError):
+    """No usable answer from a model. Costs the record at hand, nothing else."""
+
+    reason: ClassVar[str] = "bad_answer"
+
+
+class CutOffError(AnswerError):
+    """The answer stopped at the token limit, so that even well-formed text may be wrong."""
+
+    reason = "cut_off"
+
+
+class RefusedError(AnswerError):
+    """The model declined, or a content filter spoke."""
+
+    reason = "refused"
+
+
+class UnparsableError(AnswerError):
+    """The answer does not fit the schema, also after one repair turn."""
+
+    reason = "unparsable"
+
+
+class RequestError(AnswerError):
+    """The provider rejects this one request, for instance because the context is too long."""
+
+    reason = "bad_request"

@@ -1,0 +1,1 @@
+"""What agents are told: one file an agent and language. Imports nothing of ours."""
