@@ -169,6 +169,14 @@ class Example(Record):
     split: Split
 
 
+class Rejection(Value):
+    """Why a stage does not pass a record on; `record` is what it made of it all the same, to be kept apart."""
+
+    reason: str
+    detail: str = ""
+    record: Example | None = None
+
+
 class Reject(Record):
     """A source item that no record could be made of: kept whole in `text`, with its reason."""
 

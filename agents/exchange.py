@@ -1,0 +1,155 @@
+"""One question to one model: the request, the reply, and whoever carries the one and brings the other.
+
+Agents hand a request to the carrier of the current context. Outside a run that is `deliver`, which simply asks
+the model. The engine puts its own carrier in place, which looks into the journal first, keeps limits and budget,
+retries, and writes down what came back; agents and graphs know nothing of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from typing import Any
+
+import orjson
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage
+
+from psyche.agents.providers import connect, disconnect, identity
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A model and how it is to be reached; the fields are plain values, so that a run file can hold them.
+
+    `connect` is a provider spec as in `psyche.agents.providers`. `structured` says how the model is told the
+    shape of an answer: by `json_schema` decoding, by `json_object` mode, or in the `prompt` alone; the two
+    latter get the schema as text. `logprobs` says whether the server gives log-probabilities of tokens.
+    """
+
+    connect: str
+    structured: str = "json_schema"
+    logprobs: bool = False
+    api_key_env: str | None = None
+    timeout: float = 600.0
+
+
+@dataclass(frozen=True)
+class Request:
+    """One call. `sample` tells apart calls that are alike but must be drawn anew, such as retries."""
+
+    role: str
+    endpoint: Endpoint
+    messages: tuple[Mapping[str, str], ...]
+    sampling: Mapping[str, Any]
+    schema: Mapping[str, Any] | None = None
+    sample: int = 0
+
+    @property
+    def model(self) -> str:
+        """The model's identity: what its spec says but for the address."""
+        return _identity(self.endpoint.connect)
+
+    @cached_property
+    def key(self) -> str:
+        """Hash of all that decides the answer: equal keys may share one answer, addresses do not count."""
+        parts = (
+            self.model,
+            self.endpoint.structured if self.schema else "",
+            self.messages,
+            self.sampling,
+            self.schema,
+            self.sample,
+        )
+        return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+    def arguments(self) -> dict[str, Any]:
+        """What goes to the chat model beside the messages, in the OpenAI form."""
+        given = dict(self.sampling)
+        if self.schema is not None and self.endpoint.structured == "json_schema":
+            spec = {"name": self.role, "schema": self.schema, "strict": True}
+            given["response_format"] = {"type": "json_schema", "json_schema": spec}
+        elif self.schema is not None and self.endpoint.structured == "json_object":
+            given["response_format"] = {"type": "json_object"}
+        return given
+
+
+# A spec means one model for as long as the process lives, and files take time to hash.
+_identity = cache(identity)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came back. `reasoning` is hidden reasoning that the provider returned apart from the text;
+    `first_token` maps candidates for the first token to their log-probabilities, where asked for.
+    """
+
+    text: str
+    reasoning: str = ""
+    refusal: str = ""
+    finish_reason: str = "stop"
+    model: str = ""
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    first_token: Mapping[str, float] = field(default_factory=dict)
+
+
+Carrier = Callable[[Request], Awaitable[Reply]]
+
+
+_open: dict[Endpoint, BaseChatModel] = {}
+
+
+def chat_model(endpoint: Endpoint) -> BaseChatModel:
+    """The one client of this process for an endpoint."""
+    if endpoint not in _open:
+        _open[endpoint] = connect(
+            endpoint.connect, api_key_env=endpoint.api_key_env, timeout=endpoint.timeout
+        )
+    return _open[endpoint]
+
+
+async def close_models() -> None:
+    """Close the connections of every client, and with them the embedded model's server."""
+    while _open:
+        _, model = _open.popitem()
+        await disconnect(model)
+
+
+async def deliver(request: Request) -> Reply:
+    """Ask the model, once. Raises what the provider raises."""
+    model = chat_model(request.endpoint)
+    message = await model.ainvoke(list(request.messages), **request.arguments())
+    return read(message)
+
+
+def read(message: AIMessage) -> Reply:
+    """A LangChain message as a reply."""
+    meta, extra = message.response_metadata, message.additional_kwargs
+    usage = message.usage_metadata
+    details = usage.get("input_token_details", {}) if usage else {}
+    return Reply(
+        text=message.text,
+        reasoning=extra.get("reasoning_content") or "",
+        refusal=extra.get("refusal") or "",
+        finish_reason=meta.get("finish_reason") or "stop",
+        model=meta.get("model_name") or "",
+        input_tokens=usage["input_tokens"] if usage else 0,
+        output_tokens=usage["output_tokens"] if usage else 0,
+        cached_tokens=details.get("cache_read") or 0,
+        first_token=_first_token(meta.get("logprobs")),
+    )
+
+
+def _first_token(logprobs: Any) -> dict[str, float]:
+    tokens = (logprobs or {}).get("content") or []
+    if not tokens:
+        return {}
+    return {top["token"]: top["logprob"] for top in tokens[0].get("top_logprobs", ())}
+
+
+carrier: ContextVar[Carrier] = ContextVar("carrier", default=deliver)

@@ -1,0 +1,5 @@
+"""`python -m psyche.cli` is `psyche`."""
+
+from psyche.cli.main import main
+
+main()

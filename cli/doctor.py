@@ -1,0 +1,73 @@
+"""`psyche doctor`: what is there, what is missing, and what to do about it."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import shutil
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+from langchain_core.exceptions import ModelError
+
+from psyche.agents import weights
+from psyche.agents.exchange import Request, close_models, deliver
+from psyche.cli.terminal import console
+from psyche.corpus.errors import PsycheError
+from psyche.engine.runfile import RunFile, load_run_file
+from psyche.engine.sources import source_files
+
+PACKAGES = ("langgraph", "langchain-core", "langchain-openai", "pydantic", "datasketch", "tenacity")
+ROOM = 2 * 2**30
+"""Bytes that a small run and the embedded model want free."""
+
+
+def doctor_command(run_file: Path | None) -> int:
+    """Print a line for each thing looked at; the exit code is 1 where something is missing."""
+    console.print(f"Python {sys.version.split()[0]}")
+    console.print("  ".join(f"{name} {version(name)}" for name in PACKAGES), style="dim")
+    free = shutil.disk_usage(".").free
+    sound = [_say(free > ROOM, f"{free / 2**30:.1f} GiB free here", "free some space")]
+    run = load_run_file(run_file) if run_file else None
+    if run is None or any(m.connect.startswith("embedded") for m in run.models.values()):
+        sound += _embedded()
+    if run and run_file:
+        files = source_files(run, run_file.parent)
+        sound.append(_say(True, f"{len(files)} source files", ""))
+        sound += asyncio.run(_models(run))
+    return 0 if all(sound) else 1
+
+
+def _embedded() -> list[bool]:
+    installed = importlib.util.find_spec("xllamacpp") is not None
+    found = weights.find()
+    return [
+        _say(installed, "llama.cpp runtime", "pip install 'psyche-synth[embedded]'"),
+        _say(found is not None, f"embedded model {found or ''}", "psyche model pull"),
+    ]
+
+
+async def _models(run: RunFile) -> list[bool]:
+    """One tiny call to each model that the run file names."""
+    sound = []
+    for name, section in run.models.items():
+        message = {"role": "user", "content": "回答一个字：好"}
+        request = Request("doctor", section.endpoint(), (message,), {"max_tokens": 16})
+        began = time.monotonic()
+        try:
+            await deliver(request)
+        except (ModelError, PsycheError) as error:
+            sound.append(_say(False, f"models.{name}: {section.connect}", str(error)))
+        else:
+            seconds = time.monotonic() - began
+            sound.append(_say(True, f"models.{name}: {section.connect} answered in {seconds:.1f} s", ""))
+    await close_models()
+    return sound
+
+
+def _say(sound: bool, what: str, remedy: str) -> bool:
+    mark = "[green]ok[/green]  " if sound else "[red]no[/red]  "
+    console.print(f"{mark}{what}{'' if sound else f': {remedy}'}", soft_wrap=True)
+    return sound

@@ -1,0 +1,131 @@
+"""The verbs. Each imports what it needs when it is called, so that `--help` answers at once."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from psyche.corpus.errors import PsycheError
+
+app = typer.Typer(
+    name="psyche",
+    help="Psychology textbooks, question banks and topics become verified reasoning data.",
+    epilog=(
+        "Exit codes: 0 done, 1 some records failed, 2 bad input or run file, 3 run directory in use,"
+        " 4 budget reached, 5 disk or database, 6 provider, 130 interrupted."
+    ),
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+model = typer.Typer(help="The embedded language model.", no_args_is_help=True)
+app.add_typer(model, name="model")
+
+RunFileArgument = Annotated[Path, typer.Argument(metavar="RUN.toml", help="The run file.")]
+RunOption = Annotated[
+    Path | None,
+    typer.Option("--run", metavar="DIR", help="The run's directory; the latest in runs/ by default."),
+]
+
+
+@app.command()
+def run(
+    run_file: RunFileArgument,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Run directory; runs/NAME by default.")
+    ] = None,
+) -> None:
+    """Run the whole pipeline, or go on where it stopped."""
+    from psyche.cli.run import run_command
+
+    raise typer.Exit(run_command(run_file, out))
+
+
+@app.command()
+def plan(run_file: RunFileArgument) -> None:
+    """Calls, tokens, cost and hours to expect, before anything is spent."""
+    from psyche.cli.plan import plan_command
+
+    plan_command(run_file)
+
+
+@app.command()
+def status(run: RunOption = None) -> None:
+    """The loss ledger of a run: what went in, what came out, what was lost and why."""
+    from psyche.cli.show import status_command
+
+    status_command(run)
+
+
+@app.command()
+def why(
+    record: Annotated[str, typer.Argument(metavar="ID", help="A record's id, or its beginning.")],
+    run: RunOption = None,
+) -> None:
+    """A record's whole life: what it was made from, what every stage decided, and why."""
+    from psyche.cli.show import why_command
+
+    why_command(record, run)
+
+
+@app.command()
+def trace(
+    record: Annotated[str, typer.Argument(metavar="ID", help="A record's id, or its beginning.")],
+    run: RunOption = None,
+) -> None:
+    """Every model call that was made for a record: what was sent and what came back."""
+    from psyche.cli.show import trace_command
+
+    trace_command(record, run)
+
+
+@app.command()
+def export(
+    run: RunOption = None,
+    to: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Target; export/ in the run by default.")
+    ] = None,
+) -> None:
+    """Write sft.jsonl, grpo.jsonl, suspects.jsonl, the dataset card and a manifest."""
+    from psyche.cli.show import export_command
+
+    export_command(run, to)
+
+
+@app.command()
+def doctor(
+    run_file: Annotated[Path | None, typer.Argument(metavar="[RUN.toml]")] = None,
+) -> None:
+    """What is installed, what is missing, and whether the models of a run file answer."""
+    from psyche.cli.doctor import doctor_command
+
+    raise typer.Exit(doctor_command(run_file))
+
+
+@model.command()
+def pull() -> None:
+    """Fetch the embedded model (1.1 GB) into the cache, unless it is there."""
+    from psyche.cli.model import pull_command
+
+    pull_command()
+
+
+@model.command()
+def where() -> None:
+    """Print the path of the embedded model."""
+    from psyche.cli.model import where_command
+
+    where_command()
+
+
+def main() -> None:
+    """Entry point: an error that we know is one line and its exit code."""
+    try:
+        app()
+    except PsycheError as error:
+        print(f"psyche: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)

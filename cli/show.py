@@ -1,0 +1,209 @@
+"""`psyche status`, `why`, `trace` and `export`: what a finished or running run holds. They read, and never wait for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rich.markup import escape
+
+from psyche.cli.terminal import console, ledger_table
+from psyche.corpus.errors import InputError, StorageError
+from psyche.corpus.records import (
+    Brief,
+    Example,
+    Passage,
+    Question,
+    ReasoningItem,
+    Record,
+    Reject,
+    Topic,
+)
+from psyche.engine.archive import Archive, Result
+from psyche.engine.database import Database
+from psyche.engine.export import export
+from psyche.engine.journal import Call, Journal
+from psyche.engine.ledger import Ledger
+from psyche.engine.stages import Route
+
+
+def status_command(run: Path | None) -> None:
+    """Print the ledger."""
+    directory = _directory(run)
+    with Database(directory / "run.db", writable=False) as database:
+        archive = Archive(database)
+        ledger = Ledger.of(database, _route(archive, directory), archive.note("repairs") or {})
+        spent = Journal(database).spent()
+    console.print(f"{directory}: {'complete' if ledger.complete else 'not finished'}")
+    console.print(ledger_table(ledger))
+    for what, count in sorted(ledger.repairs.items()):
+        console.print(f"mended while reading: {what} {count}", style="dim")
+    for problem in ledger.imbalances() if ledger.complete else []:
+        console.print(f"the ledger does not balance: {problem}", style="bold red")
+    if spent:
+        console.print(f"cost {spent:.4f}")
+
+
+def why_command(prefix: str, run: Path | None) -> None:
+    """Print a record's ancestors, itself, and what became of it, in that order."""
+    with Database(_directory(run) / "run.db", writable=False) as database:
+        archive = Archive(database)
+        record = archive.load(_one(archive, prefix))
+        life = [*_ancestors(archive, record), record]
+        for known in life[:-1]:
+            _tell(archive, known, follow=False)
+        _tell(archive, life[-1], follow=True)
+
+
+def trace_command(prefix: str, run: Path | None) -> None:
+    """Print the calls made for a record and for what it was made from."""
+    with Database(_directory(run) / "run.db", writable=False) as database:
+        archive, journal = Archive(database), Journal(database)
+        record = archive.load(_one(archive, prefix))
+        found = False
+        for known in [*_ancestors(archive, record), record]:
+            for result in archive.results(known.id):
+                for call in journal.calls(list(result.calls)):
+                    found = True
+                    _tell_call(result, call)
+        if not found:
+            console.print(f"{record.id}: no model was asked about this record")
+
+
+def export_command(run: Path | None, to: Path | None) -> None:
+    """Export once more, or elsewhere."""
+    directory = _directory(run)
+    with Database(directory / "run.db", writable=False) as database:
+        archive = Archive(database)
+        route = _route(archive, directory)
+        ledger = Ledger.of(database, route, archive.note("repairs") or {})
+        target = to or directory / "export"
+        for file in export(archive, route, ledger, directory.name, target):
+            console.print(f"{target / file.name}  {'' if file.rows is None else f'{file.rows} rows'}")
+
+
+def _directory(run: Path | None) -> Path:
+    if run is not None:
+        return run
+    found = sorted(Path("runs").glob("*/run.db"), key=lambda path: path.stat().st_mtime)
+    if not found:
+        raise InputError("no run in runs/; name one with --run DIR, or start one with `psyche run`")
+    return found[-1].parent
+
+
+def _route(archive: Archive, directory: Path) -> Route:
+    note = archive.note("route")
+    if note is None:
+        raise StorageError(f"{directory}: nothing was run here yet")
+    return Route(**note)
+
+
+def _one(archive: Archive, prefix: str) -> str:
+    found = archive.find(prefix)
+    if not found:
+        raise InputError(f"{prefix}: no record begins so; ids are in the rows of an export")
+    if len(found) > 1:
+        raise InputError(f"{prefix}: {len(found)} records begin so: {', '.join(found[:5])}")
+    return found[0]
+
+
+def _ancestors(archive: Archive, record: Record) -> list[Record]:
+    """What a record was made from, oldest first."""
+    if isinstance(record, Example):
+        before: Record | None = record.item
+    elif isinstance(record, ReasoningItem):
+        before = record.question
+    elif isinstance(record, Brief | Question) and record.origin.parent:
+        before = archive.load(record.origin.parent)
+    else:
+        return []
+    return [*_ancestors(archive, before), before]
+
+
+def _tell(archive: Archive, record: Record, *, follow: bool) -> None:
+    console.print(f"[bold]{record.id}[/bold]  {escape(_headline(record))}")
+    for line in _lines(record):
+        console.print(f"    {escape(line)}", soft_wrap=True)
+    for result in archive.results(record.id):
+        outcome = result.status if not result.reason else f"{result.status}: {result.reason}"
+        calls = f" ({len(result.calls)} calls)" if result.calls else ""
+        style = {"ok": "green", "rejected": "yellow", "failed": "red"}[result.status]
+        console.print(f"  → {result.stage}{calls}: [{style}]{escape(outcome)}[/{style}]")
+        if result.detail:
+            console.print(f"      {escape(result.detail)}", soft_wrap=True)
+        if follow:
+            for output in result.outputs:
+                if output != record.id:
+                    _tell(archive, archive.load(output), follow=True)
+
+
+def _headline(record: Record) -> str:
+    if isinstance(record, Passage | Topic | Question | Brief | Reject):
+        origin = record.origin
+        place = f" {origin.span[0]}–{origin.span[1]}" if origin.span else ""
+        section = f" § {' / '.join(origin.section)}" if origin.section else ""
+        return f"{origin.source}{place}{section} [{origin.licence}]"
+    if isinstance(record, ReasoningItem):
+        accepted = sum(turn.accepted for turn in record.rounds)
+        return (
+            f"{record.label}, {accepted} of {len(record.rounds)} rounds accepted, chose round {record.chosen}"
+        )
+    return f"split {record.split}" if isinstance(record, Example) else ""
+
+
+def _lines(record: Record) -> list[str]:
+    if isinstance(record, Passage):
+        return [record.text[:200]]
+    if isinstance(record, Topic):
+        return [record.name]
+    if isinstance(record, Brief):
+        return [f"{record.kind} on {record.subject}, sentences {record.focus[0] + 1}–{record.focus[1]}"]
+    if isinstance(record, Question):
+        options = [f"{letter}. {text}" for letter, text in record.options.items()]
+        case = [record.case] if record.case else []
+        evidence = [f"evidence: {record.evidence}"] if record.evidence else []
+        return [*case, record.stem, *options, f"gold answer: {record.key}", *evidence]
+    if isinstance(record, ReasoningItem):
+        return _refinement(record)
+    if isinstance(record, Example):
+        return [f"{vote.solver}: {vote.parsed or f'unreadable ({vote.said!r})'}" for vote in record.votes]
+    return [record.reason, record.text[:200]] if isinstance(record, Reject) else []
+
+
+def _refinement(item: ReasoningItem) -> list[str]:
+    lines = []
+    for turn in item.rounds:
+        verdict = "accepted" if turn.accepted else f"reverted ({turn.note})"
+        lines.append(f"round {turn.number}: {verdict}, answered {turn.answer or '–'}")
+        if turn.number:
+            lines.append(f"    prompt: {turn.prompt}")
+        if turn.rationale:
+            lines.append(f"    rationale: {turn.rationale}")
+    if item.comparison:
+        comparison = item.comparison
+        lines.append(
+            f"compared rounds {', '.join(map(str, comparison.candidates))}: {comparison.forward}"
+            f" in this order, {comparison.reversed} in reverse; {comparison.reason}"
+        )
+    return lines
+
+
+def _tell_call(result: Result, call: Call) -> None:
+    reply = call.reply
+    console.rule(f"{result.stage} · {call.role} · {call.model}", align="left")
+    sampling: dict[str, Any] = call.request["sampling"]
+    drawn = ", ".join(f"{name} {value}" for name, value in sampling.items())
+    console.print(f"call {call.key[:16]}, sample {call.request['sample']}, {drawn}", style="dim")
+    for message in call.request["messages"]:
+        console.print(f"[bold]{message['role']}[/bold]")
+        console.print(escape(message["content"]), soft_wrap=True)
+    if reply.reasoning:
+        console.print("[bold]reasoning[/bold]")
+        console.print(escape(reply.reasoning), soft_wrap=True)
+    console.print("[bold green]answer[/bold green]")
+    console.print(escape(reply.text), soft_wrap=True)
+    console.print(
+        f"{reply.finish_reason}; {reply.input_tokens} tokens in ({reply.cached_tokens} cached),"
+        f" {reply.output_tokens} out; {call.seconds:.2f} s, {call.attempts} tries, cost {call.cost:.5f}\n",
+        style="dim",
+    )

@@ -1,0 +1,45 @@
+"""The terminal, and how numbers, ledgers and records look there."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from psyche.engine.ledger import Ledger
+
+console = Console(highlight=False)
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds as people say them: 8s, 3m20s, 2h05m; a dash for None."""
+    if seconds is None:
+        return "–"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02d}s"
+    return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
+
+
+def ledger_table(ledger: Ledger) -> Table:
+    """The ledger, a row a stage and under it a row for each reason of a loss."""
+    table = Table(title="Loss ledger: in = passed + rejected + failed + pending", title_justify="left")
+    table.add_column("stage")
+    for column in ("in", "passed", "rejected", "failed", "pending", "passed on"):
+        table.add_column(column, justify="right")
+    for line in ledger.lines:
+        counts = (
+            line.entered,
+            line.ok,
+            line.rejected.total(),
+            line.failed.total(),
+            line.pending,
+            line.emitted,
+        )
+        table.add_row(line.stage, *(str(count) for count in counts))
+        for reason, count in line.rejected.most_common():
+            table.add_row(f"  {reason}", "", "", str(count), style="dim")
+        for reason, count in line.failed.most_common():
+            table.add_row(f"  {reason}", "", "", "", str(count), style="dim")
+    return table

@@ -1,0 +1,190 @@
+"""The records of a run and what became of them: the tables `record`, `entry` and `result` of its database."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import orjson
+import zstandard
+
+from psyche.corpus.errors import StorageError
+from psyche.corpus.records import (
+    Brief,
+    Example,
+    Passage,
+    Question,
+    ReasoningItem,
+    Record,
+    Reject,
+    Topic,
+)
+from psyche.engine.database import Database, Statement
+
+PAGE = 256
+_PACK = zstandard.ZstdCompressor(level=3)
+_UNPACK = zstandard.ZstdDecompressor()
+_KINDS: dict[str, type[Record]] = {
+    kind.__name__.lower(): kind for kind in (Passage, Topic, Brief, Question, ReasoningItem, Example, Reject)
+}
+Kind = TypeVar("Kind", bound=Record)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a stage made of a record. `status` is ok, rejected or failed; `outputs` are ids of records,
+    `calls` keys of the journal.
+    """
+
+    stage: str
+    record: str
+    status: str
+    reason: str = ""
+    detail: str = ""
+    outputs: tuple[str, ...] = ()
+    calls: tuple[str, ...] = ()
+
+
+class Archive:
+    """Reading and writing records, entries and results."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def load(self, record_id: str) -> Record:
+        """The record with this id; StorageError where its bytes do not hash to the id any more."""
+        rows = self._database.read("SELECT body FROM record WHERE id = ?", (record_id,))
+        if not rows:
+            raise StorageError(f"{self._database.path}: no record {record_id}")
+        return _unpack(record_id, rows[0][0])
+
+    def find(self, prefix: str) -> list[str]:
+        """The ids that begin so, or whose hash does, at most 20."""
+        kinds = [""] if "-" in prefix else [f"{kind}-" for kind in _KINDS]
+        found: list[str] = []
+        for kind in kinds:
+            low, high = kind + prefix, kind + prefix + "\x7f"
+            query = "SELECT id FROM record WHERE id >= ? AND id < ? ORDER BY id LIMIT 20"
+            found += [row[0] for row in self._database.read(query, (low, high))]
+        return found
+
+    def pending(self, chain: str, fingerprint: str) -> Iterator[Record]:
+        """The entries without a result, ordered by id, read page by page while results come in."""
+        query = (
+            "SELECT e.record, r.body FROM entry e JOIN record r ON r.id = e.record"
+            " WHERE e.chain = ? AND e.record > ? AND NOT EXISTS"
+            " (SELECT 1 FROM result WHERE fingerprint = ? AND record = e.record)"
+            f" ORDER BY e.record LIMIT {PAGE}"
+        )
+        last = ""
+        while page := self._database.read(query, (chain, last, fingerprint)):
+            for record_id, body in page:
+                yield _unpack(record_id, body)
+            last = page[-1][0]
+
+    def entries(self, chain: str) -> Iterator[Record]:
+        """All entries of a chain, ordered by id, page by page."""
+        return self.pending(chain, "")
+
+    def count(self, chain: str, fingerprint: str) -> tuple[int, int]:
+        """How many records entered, and how many of them have a result."""
+        query = (
+            "SELECT count(*), count(r.record) FROM entry e LEFT JOIN result r"
+            " ON r.fingerprint = ? AND r.record = e.record WHERE e.chain = ?"
+        )
+        total, done = self._database.read(query, (fingerprint, chain))[0]
+        return total, done
+
+    async def commit(
+        self,
+        result: Result,
+        fingerprint: str,
+        outputs: Sequence[Record] = (),
+        chain: str | None = None,
+        entering: Sequence[tuple[str, Record]] = (),
+    ) -> None:
+        """Write a result with its records in one transaction.
+
+        `entering` are records with the chain they enter; `chain` is where the record itself is to be entered,
+        for records that come from outside.
+        """
+        statements: list[Statement] = []
+        for record in {r.id: r for r in (*outputs, *(r for _, r in entering))}.values():
+            statements.append(("INSERT OR IGNORE INTO record VALUES (?, ?)", (record.id, _pack(record))))
+        for next_chain, record in entering:
+            statements.append(("INSERT OR IGNORE INTO entry VALUES (?, ?)", (next_chain, record.id)))
+        if chain is not None:
+            statements.append(("INSERT OR IGNORE INTO entry VALUES (?, ?)", (chain, result.record)))
+        values = (
+            result.stage,
+            fingerprint,
+            result.record,
+            result.status,
+            result.reason,
+            result.detail,
+            orjson.dumps(result.outputs).decode(),
+            orjson.dumps(result.calls).decode(),
+            time.time(),
+        )
+        statements.append(("INSERT OR REPLACE INTO result VALUES (?,?,?,?,?,?,?,?,?)", values))
+        await self._database.write(*statements)
+
+    async def pass_on(self, chain: str, fingerprint: str, next_chain: str) -> None:
+        """Enter into the next stage whatever results of an earlier run under the same fingerprint let through."""
+        query = (
+            "INSERT OR IGNORE INTO entry SELECT ?, o.value FROM entry e JOIN result r"
+            " ON r.fingerprint = ? AND r.record = e.record, json_each(r.outputs) o"
+            " WHERE e.chain = ? AND r.status = 'ok'"
+        )
+        await self._database.write((query, (next_chain, fingerprint, chain)))
+
+    async def forget_unavailable(self, fingerprint: str) -> None:
+        """Failures that were the provider's are no results: ask again."""
+        query = "DELETE FROM result WHERE fingerprint = ? AND reason = 'unavailable'"
+        await self._database.write((query, (fingerprint,)))
+
+    def results(self, record_id: str) -> list[Result]:
+        """Everything that stages made of a record, oldest first."""
+        query = f"SELECT {_COLUMNS} FROM result WHERE record = ? ORDER BY at"
+        return [_result(row) for row in self._database.read(query, (record_id,))]
+
+    def rejected(self, chain: str, fingerprint: str, reason: str) -> Iterator[Record]:
+        """The records that a stage made, but kept apart for this reason, ordered by id."""
+        query = (
+            "SELECT o.value, b.body FROM entry e JOIN result r ON r.fingerprint = ?"
+            " AND r.record = e.record, json_each(r.outputs) o JOIN record b ON b.id = o.value"
+            " WHERE e.chain = ? AND r.status = 'rejected' AND r.reason = ? ORDER BY o.value"
+        )
+        for record_id, body in self._database.read(query, (fingerprint, chain, reason)):
+            yield _unpack(record_id, body)
+
+    def note(self, name: str) -> Any:
+        """A value that an invocation left for later ones; None where there is none."""
+        rows = self._database.read("SELECT value FROM meta WHERE name = ?", (name,))
+        return orjson.loads(rows[0][0]) if rows else None
+
+    async def leave_note(self, name: str, value: Any) -> None:
+        """Leave a plain value for later invocations."""
+        text = orjson.dumps(value).decode()
+        await self._database.write(("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, text)))
+
+
+_COLUMNS = "stage, record, status, reason, detail, outputs, calls"
+
+
+def _result(row: tuple[Any, ...]) -> Result:
+    return Result(*row[:5], tuple(orjson.loads(row[5])), tuple(orjson.loads(row[6])))
+
+
+def _pack(record: Record) -> bytes:
+    return _PACK.compress(orjson.dumps(record.model_dump(mode="json")))
+
+
+def _unpack(record_id: str, body: bytes) -> Record:
+    kind = _KINDS[record_id.partition("-")[0]]
+    record = kind.model_validate_json(_UNPACK.decompress(body))
+    if record.id != record_id:
+        raise StorageError(f"record {record_id} is damaged; restore a copy of the run database")
+    return record

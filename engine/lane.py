@@ -1,0 +1,157 @@
+"""The lane to one model: how many calls are in flight, when to try again, when to give up.
+
+Retries happen here and nowhere else. A rate limit (429) halves the number in flight once a burst and is waited
+out as the server asks; each success widens the lane a little, up to what the run file allows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from typing import Final
+
+from langchain_core.exceptions import (
+    ModelAuthenticationError,
+    ModelConnectionError,
+    ModelError,
+    ModelNotFoundError,
+    ModelPermissionDeniedError,
+    ModelRateLimitError,
+)
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
+
+from psyche.agents.exchange import Reply, Request, deliver
+from psyche.corpus.errors import AnswerError, ProviderError, RequestError
+
+LONGEST_WAIT: Final = 600.0
+"""Seconds that a rate limit is waited out before the run pauses."""
+
+UNREACHABLE_AFTER: Final = 3
+"""Refused connections after which a model that never answered counts as not there."""
+
+
+class UnavailableError(AnswerError):
+    """A model failed for every attempt at one call; the next run of the same file asks again."""
+
+    reason = "unavailable"
+
+
+class Lane:
+    """Calls to one model. `in_flight` is the upper bound, `attempts` counts tries of one call, 429 apart."""
+
+    def __init__(self, name: str, *, in_flight: int, attempts: int) -> None:
+        self.name = name
+        self.limit = float(in_flight)
+        self.busy = 0
+        self._ceiling = in_flight
+        self._attempts = attempts
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._narrowed = 0.0
+        self._answered = False
+        self._failures = 0
+        self._backoff = wait_random_exponential(multiplier=0.5, max=30)
+
+    async def send(self, request: Request) -> tuple[Reply, int]:
+        """The reply and the number of tries it took.
+
+        ProviderError where the model serves nobody, RequestError where it rejects this request,
+        UnavailableError where every try failed.
+        """
+        trials = _Trials(self._attempts, self)
+        retrying = AsyncRetrying(
+            retry=retry_if_exception(_may_help),
+            stop=trials.exhausted,
+            wait=self._pause,
+            reraise=True,
+        )
+        try:
+            reply: Reply = await retrying(self._once, request)
+        except ModelError as error:
+            raise self._final(error) from error
+        self._answered, self._failures = True, 0
+        return reply, trials.count + 1
+
+    async def _once(self, request: Request) -> Reply:
+        await self._enter()
+        try:
+            reply = await deliver(request)
+        except ModelRateLimitError:
+            self._narrow()
+            raise
+        finally:
+            self._leave()
+        self.limit = min(self._ceiling, self.limit + 1 / self.limit)
+        return reply
+
+    async def _enter(self) -> None:
+        while self.busy >= int(self.limit):
+            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append(turn)
+            await turn
+        self.busy += 1
+
+    def _leave(self) -> None:
+        self.busy -= 1
+        free = int(self.limit) - self.busy
+        while self._waiting and free > 0:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                free -= 1
+
+    def _narrow(self) -> None:
+        now = time.monotonic()
+        if now - self._narrowed > 1.0:
+            self.limit, self._narrowed = max(1.0, self.limit / 2), now
+
+    def _pause(self, state: RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        asked = getattr(error, "retry_after", None)
+        return min(float(asked), LONGEST_WAIT) if asked is not None else self._backoff(state)
+
+    def _final(self, error: ModelError) -> AnswerError | ProviderError:
+        told = f"{self.name}: {str(error)[:300]}"
+        if isinstance(error, ModelAuthenticationError | ModelPermissionDeniedError | ModelNotFoundError):
+            return ProviderError(f"{told}; check the key and the model's name")
+        if _out_of_money(error):
+            return ProviderError(f"{told}; the account has no quota left")
+        if not error.is_retryable:
+            return RequestError(told)
+        self._failures += 1
+        if isinstance(error, ModelRateLimitError):
+            return ProviderError(f"{told}; still limited after {LONGEST_WAIT:.0f} s, run again later")
+        if not self._answered and isinstance(error, ModelConnectionError):
+            return ProviderError(f"{told}; start the server or correct `connect`, then run again")
+        if self._failures > 2 * self._ceiling:
+            return ProviderError(f"{told}; {self._failures} calls in a row failed, run again later")
+        return UnavailableError(told)
+
+
+class _Trials:
+    """When to stop trying one call."""
+
+    def __init__(self, allowed: int, lane: Lane) -> None:
+        self.count = 0
+        self._allowed = allowed
+        self._lane = lane
+        self._limited = 0.0
+
+    def exhausted(self, state: RetryCallState) -> bool:
+        """Waiting out a rate limit costs time, any other failure costs a try."""
+        error = state.outcome.exception() if state.outcome else None
+        if isinstance(error, ModelRateLimitError):
+            self._limited += state.upcoming_sleep
+            return self._limited > LONGEST_WAIT
+        self.count += 1
+        if isinstance(error, ModelConnectionError) and not self._lane._answered:
+            return self.count >= min(self._allowed, UNREACHABLE_AFTER)
+        return self.count >= self._allowed
+
+
+def _may_help(error: BaseException) -> bool:
+    return isinstance(error, ModelError) and error.is_retryable and not _out_of_money(error)
+
+
+def _out_of_money(error: BaseException) -> bool:
+    return getattr(error, "status_code", None) == 402 or "insufficient_quota" in str(error)

@@ -1,0 +1,133 @@
+"""What a run will take, before anything is spent: calls, tokens, money and hours.
+
+Where the run directory holds calls already, for instance of a pilot with few sources, lengths and times are
+those of the pilot; else they are the assumptions below. Losses are not foreseen: every record is taken to pass
+every stage, so that the figures are an upper estimate but for retries.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from psyche.corpus.records import Question, Record, Reject
+from psyche.engine import sources
+from psyche.engine.database import Database
+from psyche.engine.runfile import AGENTS, RunFile
+from psyche.prompts.prompt import load
+
+TRIES = 1.5
+"""Attempts at a first valid rationale."""
+
+SECONDS = 10.0
+"""A call, as long as nothing is known."""
+
+OUTPUT = {
+    "questioner": 120,
+    "ranker": 60,
+    "screener": 50,
+    "reasoner": 350,
+    "prompter": 150,
+    "critic": 80,
+    "grader": 50,
+    "solver": 2,
+}
+"""Tokens of an answer by agent, as long as nothing is known."""
+
+TOKENS_PER_CHAR = {"zh": 0.7, "en": 0.25}
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One agent's share. `cost` is None where its model has no price; `hours` counts its calls one after
+    another through the lane of its model.
+    """
+
+    agent: str
+    calls: int
+    input_tokens: int
+    output_tokens: int
+    cost: float | None
+    hours: float
+
+
+def estimate(run: RunFile, base: Path, directory: Path) -> tuple[list[Estimate], Counter[str]]:
+    """The estimates by agent, and the counts of what the sources hold."""
+    counts, chars = _census(run, base)
+    pilot = _pilot(directory / "run.db")
+    calls = _calls(run, counts)
+    found = [_estimate(run, agent, calls[agent], chars, pilot.get(agent)) for agent in AGENTS]
+    return [one for one in found if one.calls], counts
+
+
+def _census(run: RunFile, base: Path) -> tuple[Counter[str], float]:
+    """Briefs, questions and rejects of the sources, and the mean characters of a question."""
+    counts: Counter[str] = Counter()
+    chars = 0
+    for record in _source_records(run, base):
+        if isinstance(record, Reject):
+            counts["rejected"] += 1
+            continue
+        stage, made = sources.made_of(record, run.write)
+        counts["briefs" if stage == "write" else "questions"] += len(made)
+        if isinstance(record, Question):
+            counts["open"] += record.key.kind == "open"
+            chars += len(record.case + record.stem) + sum(map(len, record.options.values()))
+    return counts, chars / counts["questions"] if counts["questions"] else 120.0
+
+
+def _source_records(run: RunFile, base: Path) -> Iterator[Record]:
+    for file in sources.source_files(run, base):
+        yield from sources.read(file, run, Counter())
+
+
+def _calls(run: RunFile, counts: Mapping[str, int]) -> dict[str, float]:
+    questions = counts["briefs"] + counts["questions"]
+    rounds = run.refine.rounds
+    attempts = questions * (TRIES + rounds)
+    solvers = len(run.context().solvers)
+    return {
+        "questioner": counts["briefs"],
+        "ranker": 0,
+        "screener": questions,
+        "reasoner": attempts,
+        "prompter": questions * rounds,
+        "critic": 2 * questions if rounds else 0,
+        "grader": counts["open"] * (TRIES + rounds),
+        "solver": (questions - counts["open"]) * solvers,
+    }
+
+
+def _estimate(
+    run: RunFile, agent: str, calls: float, chars: float, pilot: tuple[float, float, float] | None
+) -> Estimate:
+    role = run.role(agent)
+    model = next(m for m in run.models.values() if m.endpoint() == role.endpoint)
+    if pilot:
+        given, said, seconds = pilot
+    else:
+        given = (_told(agent, run.language) + chars) * TOKENS_PER_CHAR[run.language]
+        said, seconds = OUTPUT[agent], SECONDS
+    price = model.price
+    money = calls * (given * price.input + said * price.output) / 1e6 if price else None
+    hours = calls * seconds / model.in_flight / 3600
+    return Estimate(agent, round(calls), round(calls * given), round(calls * said), money, hours)
+
+
+def _told(agent: str, language: str) -> int:
+    """Characters of a prompt before the question."""
+    prompt = load(agent, language)
+    shots = sum(len(str(part)) for shot in prompt.shots for part in shot)
+    return len(prompt.instructions) + len(prompt.form) + shots
+
+
+def _pilot(path: Path) -> dict[str, tuple[float, float, float]]:
+    """Mean tokens in, tokens out and seconds of a call by role, from the calls on record."""
+    if not path.is_file():
+        return {}
+    query = "SELECT role, avg(input_tokens), avg(output_tokens), avg(seconds) FROM call GROUP BY role"
+    with Database(path, writable=False) as database:
+        rows: Iterable[tuple[str, float, float, float]] = database.read(query)  # type: ignore[assignment]
+        return {role: figures for role, *figures in rows}  # type: ignore[misc]

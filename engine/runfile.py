@@ -1,0 +1,237 @@
+"""The run file: which sources, which models, how far the loops go. TOML, checked before anything is spent.
+
+Every setting is marked: most decide what comes out and are part of a stage's fingerprint; those annotated with
+RUNTIME only decide how fast, and may change between two invocations of one run.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from psyche.agents.agent import Role
+from psyche.agents.exchange import Endpoint
+from psyche.corpus.errors import RunFileError
+from psyche.corpus.records import Language, QuestionKind
+from psyche.graphs.context import Context
+
+RUNTIME = "runtime"
+LOGPROBS = ("embedded", "vllm", "llamacpp", "sglang")
+"""Kinds of provider whose servers give log-probabilities without being asked twice."""
+
+AGENTS = ("questioner", "ranker", "screener", "reasoner", "prompter", "critic", "grader", "solver")
+
+
+class Section(BaseModel):
+    """Base of the sections: an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SourceSection(Section):
+    """Files of one kind: `path` is a file, or a pattern such as `pages/*.md`, relative to the run file."""
+
+    path: str
+    licence: str = "unknown"
+    language: Language | None = None
+
+
+class Price(Section):
+    """Money per million tokens, in whatever currency the budget is in."""
+
+    input: float = Field(ge=0)
+    output: float = Field(ge=0)
+    cached: float | None = Field(default=None, ge=0)
+
+
+class ModelSection(Section):
+    """A model that roles can name; see `psyche.agents.providers` for the forms of `connect`."""
+
+    connect: str
+    structured: Literal["json_schema", "json_object", "prompt"] = "json_schema"
+    logprobs: bool | None = None
+    price: Annotated[Price | None, RUNTIME] = None
+    in_flight: Annotated[int, Field(gt=0), RUNTIME] = 16
+    attempts: Annotated[int, Field(gt=0), RUNTIME] = 6
+    timeout: Annotated[float, Field(gt=0), RUNTIME] = 600.0
+    api_key_env: Annotated[str | None, RUNTIME] = None
+
+    def endpoint(self) -> Endpoint:
+        """The plain values that agents need."""
+        kind = self.connect.partition(":")[0]
+        return Endpoint(
+            connect=self.connect,
+            structured=self.structured,
+            logprobs=kind in LOGPROBS if self.logprobs is None else self.logprobs,
+            api_key_env=self.api_key_env,
+            timeout=self.timeout,
+        )
+
+
+class RoleSection(Section):
+    """How an agent samples. What is left out is taken from `[roles.default]`."""
+
+    model: str | None = None
+    temperature: Annotated[float | None, Field(ge=0, le=2)] = None
+    top_p: Annotated[float | None, Field(gt=0, le=1)] = None
+    max_tokens: Annotated[int | None, Field(gt=0)] = None
+    seed: int | None = None
+
+
+class ChunkSection(Section):
+    """Length of a passage in CJK characters plus other words."""
+
+    low: int = Field(default=800, gt=0)
+    high: int = Field(default=1600, gt=0)
+
+
+class WriteSection(Section):
+    """How many questions a passage or topic, and of which kinds, in turn."""
+
+    per_passage: int = Field(default=4, gt=0)
+    per_topic: int = Field(default=4, gt=0)
+    kinds: tuple[QuestionKind, ...] = Field(default=("single", "multiple"), min_length=1)
+    redrafts: int = Field(default=1, ge=0)
+
+
+class DedupSection(Section):
+    """Near-duplicates: MinHash over character n-grams."""
+
+    permutations: int = Field(default=128, gt=0)
+    threshold: float = Field(default=0.7, gt=0, le=1)
+    ngram: int = Field(default=5, gt=0)
+
+
+class RefineSection(Section):
+    """T retries until a rationale is right, then R rounds of refinement."""
+
+    retries: int = Field(default=3, ge=0)
+    rounds: int = Field(default=3, ge=0)
+
+
+class SelectSection(Section):
+    """The models of cross-selection, three by the paper. The default model three times where none is named."""
+
+    solvers: tuple[str, ...] = ()
+
+
+class RunFile(Section):
+    """The whole file."""
+
+    name: str = Field(pattern=r"^[\w.-]+$")
+    language: Language = "zh"
+    textbooks: tuple[SourceSection, ...] = ()
+    banks: tuple[SourceSection, ...] = ()
+    topics: tuple[SourceSection, ...] = ()
+    models: dict[str, ModelSection] = Field(min_length=1)
+    roles: dict[str, RoleSection] = {}
+    chunk: ChunkSection = ChunkSection()
+    write: WriteSection = WriteSection()
+    dedup: DedupSection = DedupSection()
+    refine: RefineSection = RefineSection()
+    select: SelectSection = SelectSection()
+    records_in_flight: Annotated[int, Field(gt=0), RUNTIME] = 64
+    budget: Annotated[float | None, Field(gt=0), RUNTIME] = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if not (self.textbooks or self.banks or self.topics):
+            raise ValueError("name at least one source: [[textbooks]], [[banks]] or [[topics]]")
+        if self.chunk.low > self.chunk.high:
+            raise ValueError("chunk: low is above high")
+        for role, section in self.roles.items():
+            if role != "default" and role not in AGENTS:
+                raise ValueError(f"roles: no agent is called {role!r}{_meant(role, AGENTS)}")
+            self._known_model(f"roles.{role}", section.model)
+        for name in self.select.solvers:
+            self._known_model("select.solvers", name)
+        if self.budget is not None:
+            unpriced = [name for name, model in self.models.items() if model.price is None]
+            if unpriced:
+                raise ValueError(f"budget: give models.{unpriced[0]}.price, or drop the budget")
+        return self
+
+    def _known_model(self, place: str, name: str | None) -> None:
+        if name is not None and name not in self.models:
+            raise ValueError(f"{place}: no model is called {name!r}{_meant(name, self.models)}")
+
+    def role(self, agent: str, model: str | None = None) -> Role:
+        """An agent's role; what its own section leaves out comes from the default one."""
+        own = self.roles.get(agent, RoleSection())
+        default = self.roles.get("default", RoleSection())
+        chosen = default.model_dump(exclude_none=True) | own.model_dump(exclude_none=True)
+        name = model or chosen.pop("model", None) or next(iter(self.models))
+        chosen.pop("model", None)
+        return Role(endpoint=self.models[name].endpoint(), **chosen)
+
+    def context(self) -> Context:
+        """What the graphs are given."""
+        roles = {agent: self.role(agent) for agent in AGENTS}
+        voters = self.select.solvers or (None,) * 3
+        solvers = {
+            f"{place}:{name or 'solver'}": self.role("solver", name) for place, name in enumerate(voters, 1)
+        }
+        return Context(
+            roles=roles | {"default": self.role("default")},
+            solvers=solvers,
+            redrafts=self.write.redrafts,
+            retries=self.refine.retries,
+            rounds=self.refine.rounds,
+        )
+
+
+def load_run_file(path: Path) -> RunFile:
+    """Read and check a run file; RunFileError is one line that names the key and what to do."""
+    try:
+        body = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise RunFileError(f"{path}: no such file") from error
+    except (IsADirectoryError, PermissionError) as error:
+        raise RunFileError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise RunFileError(f"{path}: not UTF-8 text; save the run file as UTF-8") from error
+    except tomllib.TOMLDecodeError as error:
+        raise RunFileError(f"{path}: not valid TOML: {error}") from error
+    try:
+        return RunFile.model_validate(body)
+    except ValidationError as error:
+        raise RunFileError(f"{path}: {_explain(error)}") from error
+
+
+def _explain(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    place = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        known = _keys_at(first["loc"][:-1])
+        return f"unknown key {place!r}{_meant(str(first['loc'][-1]), known)}"
+    if first["type"] == "missing":
+        return f"{place}: is missing"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{place}: {message}" if place else message
+
+
+def _keys_at(place: tuple[int | str, ...]) -> tuple[str, ...]:
+    """The keys that a section of the run file may hold."""
+    node: Any = RunFile
+    for part in place:
+        if isinstance(part, str) and node is not None:
+            field = node.model_fields.get(part)
+            node = _section_of(field.annotation) if field else node
+    return tuple(node.model_fields)
+
+
+def _section_of(annotation: Any) -> Any:
+    """The section class inside `tuple[X, ...]`, `dict[str, X]` or `X | None`."""
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return annotation
+    inner = [_section_of(part) for part in getattr(annotation, "__args__", ())]
+    return next((part for part in inner if part is not None), None)
+
+
+def _meant(word: str, known: Any) -> str:
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(known)}"
