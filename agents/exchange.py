@@ -133,7 +133,7 @@ def read(message: AIMessage) -> Reply:
     usage = message.usage_metadata
     details = usage.get("input_token_details", {}) if usage else {}
     return Reply(
-        text=message.text,
+        text=str(message.text),
         reasoning=extra.get("reasoning_content") or "",
         refusal=extra.get("refusal") or "",
         finish_reason=meta.get("finish_reason") or "stop",

@@ -16,6 +16,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from psyche.corpus.errors import AnswerKeyError, InputError
 from psyche.corpus.keys import AnswerKey
 from psyche.corpus.records import Language, Origin, Question, QuestionKind, Reject
@@ -64,16 +66,15 @@ def _items(path: Path, source: str) -> Iterator[tuple[str, Item | str]]:
             if line.strip():
                 yield from _line(number, line)
     elif kind == ".csv":
-        for number, row in enumerate(csv.DictReader(io.StringIO(read_text(path), newline="")), 2):
-            yield f"line {number}", _from_row(row)
+        yield from _rows(path, source)
     else:
         raise InputError(f"{source}: a question bank is .json, .jsonl or .csv")
 
 
 def _json(path: Path, source: str) -> list[Any]:
     try:
-        body = json.loads(read_text(path))
-    except json.JSONDecodeError as error:
+        body = orjson.loads(read_text(path))
+    except orjson.JSONDecodeError as error:
         raise InputError(f"{source}: line {error.lineno}: not valid JSON: {error.msg}") from error
     if not isinstance(body, list):
         raise InputError(f"{source}: a bank in JSON is a list of items")
@@ -94,8 +95,8 @@ def _flattened(items: list[Any]) -> Iterator[tuple[str, Item | str]]:
 
 def _line(number: int, line: str) -> Iterator[tuple[str, Item | str]]:
     try:
-        item = json.loads(line)
-    except json.JSONDecodeError as error:
+        item = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
         yield f"line {number}: {error.msg}", line
         return
     if not isinstance(item, dict):
@@ -105,13 +106,22 @@ def _line(number: int, line: str) -> Iterator[tuple[str, Item | str]]:
         yield place.replace("item 1", f"line {number}", 1), question
 
 
+def _rows(path: Path, source: str) -> Iterator[tuple[str, Item]]:
+    rows = csv.DictReader(io.StringIO(read_text(path), newline=""), strict=True)
+    try:
+        for row in rows:
+            yield f"line {rows.line_num}", _from_row(row)
+    except csv.Error as error:
+        raise InputError(f"{source}: line {rows.reader.line_num}: not valid CSV: {error}") from error
+
+
 def _from_row(row: Mapping[str, Any]) -> Item:
     """A CSV row with its option columns gathered: A, B, C …, or one `options` column that holds JSON."""
     item = {name: value for name, value in row.items() if name and value is not None}
     if item.get("options", "").startswith("{"):
         try:
-            item["options"] = json.loads(item["options"])
-        except json.JSONDecodeError:
+            item["options"] = orjson.loads(item["options"])
+        except orjson.JSONDecodeError:
             return item
     elif "options" not in item:
         item["options"] = {letter: item.pop(letter) for letter in LETTERS if letter in item}
@@ -123,15 +133,14 @@ def _record(item: Item, place: str, language: Language, origin: Origin, repairs:
     if problem:
         return _reject("malformed_item", f"{place}: {problem}", item, origin)
     item = _with_lost_option(item, repairs)
-    options = item.get("options") or {}
-    kept = {letter.strip().upper(): clean(text) for letter, text in options.items() if text.strip()}
+    options = {letter.strip().upper(): clean(text) for letter, text in (item.get("options") or {}).items()}
+    kept = {letter: text for letter, text in options.items() if text}
     answer = item.get("answer") or ""
     choice = _is_choice(item)
     if choice and not kept:
         return _reject("no_options", f"{place}: a choice question without options", item, origin)
     try:
-        blank = dict.fromkeys(options, "") | kept
-        key = AnswerKey.parse(answer, blank) if choice else _open_key(answer)
+        key = AnswerKey.parse(answer, options) if choice else _open_key(answer)
     except AnswerKeyError as error:
         return _reject(error.reason, f"{place}: {error}", item, origin)
     kind: QuestionKind = "short" if not choice else "single" if len(key.value) == 1 else "multiple"
@@ -172,6 +181,8 @@ def _malformed(item: Item) -> str | None:
     for letter, text in (options or {}).items():
         if letter.strip().upper() not in LETTERS or not isinstance(text, str):
             return f"option {letter!r} is no letter with a text"
+    if len({letter.strip().upper() for letter in options or ()}) < len(options or ()):
+        return "two options have the same letter"
     return None
 
 

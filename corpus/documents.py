@@ -73,7 +73,7 @@ def plain(markdown: str) -> str:
     text = re.sub(r"^\[\^?[^\]\n]+\]:.*$|\[\^[^\]\n]+\]", "", _COMMENT.sub("", markdown), flags=re.MULTILINE)
     text = re.sub(r"!\[[^\]]*\]\([^)]*\)", "", text)
     text = re.sub(r"\[([^\]]*)\]\([^)]*\)(?:\{[^}\n]*\})?", r"\1", text)
-    text = re.sub(r"^(?:[!?]{3}\+?\s*\S*.*|\s*\|?[\s:|-]*-{3}[\s:|-]*\|?\s*)$", "", text, flags=re.MULTILINE)
+    text = re.sub(r"^(?:[!?]{3}.*|(?=.*---)[ \t:|-]++)$", "", text, flags=re.MULTILINE)
     text = re.sub(r"^[ \t]*(?:#{1,6}[ \t]+|>[ \t]?)", "", text, flags=re.MULTILINE)
     text = re.sub(r"(\*\*|__|~~|`)(.+?)\1", r"\2", text)
     text = html.unescape(re.sub(r"</?[a-zA-Z][^<>\n]*>", "", text))

@@ -35,10 +35,9 @@ def clusters(
 ) -> Iterator[list[str]]:
     """Groups of ids, from pairs of distinct id and text, that chains of near-duplicates hold together.
 
-    Two texts are near-duplicates from an estimated Jaccard similarity of `threshold` on.
-
-    An id without a near-duplicate is a group of its own. Ids within a group and groups by their first id are
-    sorted, so that the order of the input does not matter. Memory holds ids and signatures, about 1 KiB each.
+    Two texts are near-duplicates from an estimated Jaccard similarity of `threshold` on. An id without any is a group
+    of its own. Ids within a group, and groups by their first id, are sorted, so that the order of the input does not
+    matter. Memory holds ids and signatures, about 1 KiB each.
     """
     index = MinHashLSH(threshold=threshold, num_perm=permutations)
     signatures: dict[str, MinHash] = {}

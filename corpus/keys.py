@@ -23,34 +23,38 @@ _FALSE = {"错", "错误", "否", "×", "✗", "✘", "false", "f", "no"}
 # A gold answer with more than this, or with a full stop inside, is prose and no blank.
 _LONGEST_BLANK = 40
 
-# Atomic, so that a statement about "A, B" can never be cut back to one about "A".
-_GAP = r"[^\S\n]*(?:[、,;&和及与+]|and\b)?[^\S\n]*"
+# Nothing is given back (`*+`, `(?>`): a statement about "A, B" is never cut back to one about "A", and a model that
+# prints spaces without end is read in linear time.
+_GAP = r"[^\S\n]*+(?:[、,;&和及与+]|and\b)?+[^\S\n]*+"
 _RUN = rf"(?>[A-Z](?:{_GAP}[A-Z](?![a-z]))*)"
-_BARE_RUN = r"[A-Za-z](?:[\s、,;&和及与+]*[A-Za-z])*"
+_BARE_RUN = r"[A-Za-z](?:[\s、,;&和及与+]*+[A-Za-z])*+"
 _LEAD = r"(?:(?:正确|参考|标准|最终)?答案|(?:the )?(?:correct |final )?answer|[故应]?选择?)"
 _BARE = re.compile(
-    rf"""(?:{_LEAD}\s*(?:是|为|选|is)?\s*:?)?   # 答案: / 选 / Answer:
-    [\s("'“\[【]*(?P<run>{_BARE_RUN})[\s)"'”\]】]*(?:选?项)?[\s.。,、;]*""",
+    rf"""(?:{_LEAD}\s*+(?:是|为|选|is)?\s*+:?)?+  # 答案: / 选 / Answer:
+    [\s("'“\[【]*+(?P<run>{_BARE_RUN})[\s)"'”\]】]*+(?:选?项)?[\s.。,、;]*+""",
     re.VERBOSE | re.IGNORECASE,
 )
 _STATEMENT = re.compile(
-    rf"""(?:(?:答案|(?:正确|最佳)的?选项)[\]】]?(?:应该|应|就)?(?:(?:选择|选|是|为|[:】])\s*)+
+    rf"""(?:(?:答案|(?:正确|最佳)的?选项)[\]】]?(?:应该|应|就)?(?:(?:选择|选|是|为|[:】])\s*+)++
     |(?:综上|因此|所以|本题|此题|最终|应该|应当|应|故|我|则|只)*(?:选择|选)(?:是|为|:)?
-    |(?i:\b(?:answers?|(?:correct|best)\s(?:option|choice))\s*(?:is|are|:)\s*:?\s*(?:option\s)?)
+    |(?i:\b(?:answers?|(?:correct|best)\s(?:option|choice))\s*+(?:is|are|:)\s*+:?\s*+(?:option\s)?)
     |\\boxed\s*\{{(?:\\text\s*\{{)?)
-    [^\S\n]*["'“(\[【「]*(?P<run>{_RUN})(?P<after>[^\n]*)""",
+    [^\S\n]*+["'“(\[【「]*(?P<run>{_RUN})(?P<after>[^\n]{{0,300}})""",
     re.VERBOSE,
 )
+# So many characters before a statement can deny it or make it a supposition.
+_CLAUSE = 60
 _CLAUSE_END = re.compile(r"[,，。;:!?\n]|\.\s")
 _SENTENCE_END = re.compile(r"[。!?\n]|\.(?=\s|$)")
 _SUPPOSED = re.compile(r"如果|假如|假设|倘若|若|\bif\b|\bsuppos", re.IGNORECASE)
 _DENIED = re.compile(r"(?:[不非勿别未没]|不能|没有|\bnot|\bnever)\s*$", re.IGNORECASE)
 _EITHER = re.compile(r"[\s,、)\"”]*(?:或|还是|/|or\b)")
 _SETTLED = re.compile(
-    r"""["'”)\]】」]*\s*(?:选?项|[两二三四五]项)?\s*
+    r"""["'”)\]】」]*\s*+(?:选?项|[两二三四五]项)?\s*+
     (?:$|[.。,;:!、)\]】}}」”"'<]|(?:because|since|as|for)\b|因为|\()""",
     re.VERBOSE,
 )
+_OWN_LETTER = re.compile(r"\(?([a-z])\)?\s*[.。,、:]?\s*")
 _STATED_TEXT = re.compile(r"(?:答案|answer)\s*(?:是|为|is|:)+\s*(?P<text>[^\n]+)", re.IGNORECASE)
 
 
@@ -160,12 +164,10 @@ def _letters(run: str) -> tuple[str, ...]:
 def _with_text(flat: str, options: Mapping[str, str]) -> set[str]:
     """Letters of the options that `flat` is the text of, alone or after the option's own letter."""
     said = _fold(flat)
-    return {
-        letter
-        for letter, option in options.items()
-        if (text := _fold(option))
-        and re.fullmatch(rf"(?:{letter}\s*[.。,、:)]?\s*)?{re.escape(text)}", said, re.IGNORECASE)
-    }
+    led = _OWN_LETTER.match(said)
+    after = (led[1], said[led.end() :]) if led else None
+    texts = {letter: text for letter, option in options.items() if (text := _fold(option))}
+    return {letter for letter, text in texts.items() if said == text or after == (letter.casefold(), text)}
 
 
 def _gold_letters(flat: str, options: Mapping[str, str]) -> tuple[str, ...]:
@@ -206,7 +208,7 @@ def _statements(sentence: str, options: Mapping[str, str]) -> Iterator[tuple[str
     position = 0
     while found := _STATEMENT.search(sentence, position):
         position = found.end("run")
-        clause = _CLAUSE_END.split(sentence[: found.start()])[-1]
+        clause = _CLAUSE_END.split(sentence[max(found.start() - _CLAUSE, 0) : found.start()])[-1]
         if _DENIED.search(clause) or _SUPPOSED.search(clause):
             continue
         if found[0].startswith("选") and clause.strip():

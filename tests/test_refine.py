@@ -52,7 +52,7 @@ class Cast:
 
     async def refine(self, asked: Question, **bounds: int) -> ReasoningItem | Rejection:
         carrier.set(self)
-        role = Role(endpoint=Endpoint("script:none"))
+        role = Role(endpoint=Endpoint("compatible:m@http://127.0.0.1:9/v1"))
         state = await graph.ainvoke({"question": asked}, context=Context(roles={"default": role}, **bounds))
         outcome: ReasoningItem | Rejection = state["outcome"]
         return outcome
@@ -189,7 +189,7 @@ async def test_hidden_reasoning_is_kept_beside_the_rationale() -> None:
         return Reply(text=right("写出的推理。"), reasoning="隐藏的思考。")
 
     carrier.set(thinking)
-    role = Role(endpoint=Endpoint("script:none"))
+    role = Role(endpoint=Endpoint("compatible:m@http://127.0.0.1:9/v1"))
     state = await graph.ainvoke({"question": question()}, context=Context(roles={"default": role}, rounds=0))
     assert state["outcome"].rounds[0].reasoning == "隐藏的思考。"
 

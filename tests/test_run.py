@@ -129,14 +129,22 @@ async def test_one_poisoned_record_costs_exactly_that_record(tmp_path: Path, rea
     whole = rows(calm / "runs" / "trial" / "export" / "sft.jsonl")
     victim = whole[0]
     stem = victim["prompt"][-1]["content"].splitlines()[0].partition("：")[2]
-    rule = {"when": stem, **POISONS[reason]}
-    async with FakeServer(answer=answer, rules=[rule]) as server:
+    poison = POISONS[reason]
+    # Only the poisoned record ever comes to a repair turn.
+    rules = [{"when": stem, **poison}, {"when": "不符合要求", **poison}]
+    async with FakeServer(answer=answer, rules=rules) as server:
         code, out, err = await psyche("run", run_file(tmp_path, server.url), cwd=tmp_path)
     assert (code, err) == (1, ""), "1 says that some records failed"
     left = rows(tmp_path / "runs" / "trial" / "export" / "sft.jsonl")
     assert [row["id"] for row in left] == [row["id"] for row in whole if row is not victim]
     assert reason in out
     assert "does not balance" not in out
+
+
+async def test_one_repair_turn_mends_an_answer_that_does_not_fit(tmp_path: Path) -> None:
+    async with FakeServer(answer=answer, rules=[{"text": "我觉得不错。", "times": 1}]) as server:
+        code, out, _ = await psyche("run", run_file(tmp_path, server.url, 4), cwd=tmp_path)
+    assert (code, "unparsable" in out) == (0, False)
 
 
 async def test_a_rate_limit_is_waited_out_and_costs_no_record(tmp_path: Path) -> None:

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from psyche.corpus.documents import plain, read_document
+from psyche.corpus.errors import InputError
+from psyche.corpus.records import Language, Passage, Reject
+from psyche.corpus.text import clean, length, read_text
+
+# 20 units each.
+SENTENCE = "焦虑是一种指向未来的情绪，常伴随着身体紧张。"
+PARAGRAPH = SENTENCE * 5
+
+
+def read(path: Path, language: Language = "zh", **bounds: Any) -> list[Passage | Reject]:
+    return list(read_document(path, source=path.name, licence="CC0", language=language, **bounds))
+
+
+def page(tmp_path: Path, text: str, name: str = "page.md") -> Path:
+    path = tmp_path / name
+    path.write_text(text, "utf-8")
+    return path
+
+
+def span(record: Passage | Reject) -> tuple[int, int]:
+    assert record.origin.span is not None
+    return record.origin.span
+
+
+@pytest.mark.parametrize(("folder", "language"), [("textbook_zh", "zh"), ("textbook_en", "en")])
+def test_a_passage_of_a_real_page_is_exactly_its_span_cleaned(
+    shared_data: Path, folder: str, language: Language
+) -> None:
+    passages = 0
+    for path in sorted((shared_data / folder).glob("*.md")):
+        decoded, last = read_text(path), 0
+        for record in read(path, language):
+            start, end = span(record)
+            assert last <= start < end <= len(decoded)
+            last = end
+            if isinstance(record, Passage):
+                passages += 1
+                assert record.text == clean(plain(decoded[start:end]))
+                assert 60 <= length(record.text) <= 2000
+    assert passages > 70
+
+
+def test_headings_give_the_path_of_a_passage(tmp_path: Path) -> None:
+    path = page(tmp_path, f"# 情绪\n\n## 焦虑\n\n{PARAGRAPH}\n\n### 成因\n\n{PARAGRAPH}\n\n## 抑郁\n\n{PARAGRAPH}\n")
+    sections = [record.origin.section for record in read(path, low=90, high=150)]
+    assert sections == [("情绪",), ("情绪", "焦虑", "成因"), ("情绪", "抑郁")]
+
+
+def test_front_matter_comments_and_markup_are_no_text(tmp_path: Path) -> None:
+    body = f"---\ntitle: 秘密\n---\n\n# 焦虑\n\n<!-- 秘密 -->\n\n**{PARAGRAPH}**见[链接](x.md)。[^1]\n\n[^1]: 秘密\n"
+    (record,) = read(page(tmp_path, body))
+    assert isinstance(record, Passage)
+    assert record.text == f"焦虑\n\n{PARAGRAPH}见链接。"
+
+
+def test_a_list_and_a_table_stay_whole(tmp_path: Path) -> None:
+    items = "\n".join(f"- {SENTENCE}" for _ in range(5))
+    table = "| 名 | 义 |\n|---|---|\n" + "\n".join(f"| 焦虑 | {SENTENCE} |" for _ in range(4))
+    texts = [record.text for record in read(page(tmp_path, f"{items}\n\n{table}\n"), low=90, high=110)]
+    assert [text.count(SENTENCE) for text in texts] == [5, 4]
+
+
+def test_a_long_block_is_cut_at_ends_of_sentences_alone(tmp_path: Path) -> None:
+    records = read(page(tmp_path, SENTENCE * 40), low=100, high=150)
+    assert "".join(record.text for record in records) == SENTENCE * 40
+    assert all(record.text.endswith("。") and length(record.text) <= 150 for record in records)
+
+
+def test_a_short_tail_joins_its_neighbour(tmp_path: Path) -> None:
+    (record,) = read(page(tmp_path, f"{PARAGRAPH}\n\n{SENTENCE}\n"), low=90, high=110)
+    assert record.text.endswith(SENTENCE)
+
+
+@pytest.mark.parametrize(
+    "title", ["相关条目", "参考与延伸阅读", "参考文献", "前言", "目录", "References", "Review Questions"]
+)
+def test_lists_of_links_and_references_are_no_content(tmp_path: Path, title: str) -> None:
+    passage, reject = read(page(tmp_path, f"# 焦虑\n\n{PARAGRAPH}\n\n## {title}\n\n{PARAGRAPH}\n"))
+    assert isinstance(passage, Passage)
+    assert title not in passage.text
+    assert isinstance(reject, Reject)
+    assert reject.reason == "no_content"
+    assert reject.text.startswith(f"## {title}")
+
+
+def test_what_is_too_short_to_ask_about_is_rejected(tmp_path: Path) -> None:
+    (record,) = read(page(tmp_path, f"# 焦虑\n\n{SENTENCE}\n"))
+    assert isinstance(record, Reject)
+    assert record.reason == "too_short"
+
+
+def test_plain_text_has_its_chapters_by_their_titles(tmp_path: Path) -> None:
+    text = f"第一章 情绪\n\n{PARAGRAPH}\n\n第二章 意志\n\n{PARAGRAPH}\n\nChapter 3 Will\n\n{PARAGRAPH}\n"
+    records = read(page(tmp_path, text, "page.txt"), low=80, high=120)
+    assert [record.origin.section for record in records] == [("第一章 情绪",), ("第二章 意志",), ("Chapter 3 Will",)]
+    assert all(isinstance(record, Passage) for record in records)
+
+
+def test_another_kind_of_file_is_refused_with_the_kinds_that_are_read(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"page\.docx.*\.md or \.txt"):
+        read(page(tmp_path, "x", "page.docx"))

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from psyche.corpus.errors import InputError
+from psyche.corpus.topics import read_topics
+
+
+def read(tmp_path: Path, name: str, body: str) -> list[str]:
+    path = tmp_path / name
+    path.write_text(body, "utf-8")
+    return [topic.name for topic in read_topics(path, source=name, licence="CC0", language="zh")]
+
+
+def test_a_text_file_has_a_topic_a_line(tmp_path: Path) -> None:
+    body = "# 子领域\n发展心理学\n\n  变态⼼理学  # 二级\n发展心理学\n"
+    assert read(tmp_path, "topics.txt", body) == ["发展心理学", "变态心理学"]
+
+
+def test_a_json_file_is_a_list_of_topics(tmp_path: Path) -> None:
+    assert read(tmp_path, "topics.json", '["发展心理学", "人格心理学"]') == ["发展心理学", "人格心理学"]
+
+
+def test_a_topic_knows_where_it_comes_from(tmp_path: Path) -> None:
+    path = tmp_path / "topics.txt"
+    path.write_text("人格", "utf-8")
+    (topic,) = read_topics(path, source="lists/topics.txt", licence="CC0", language="zh")
+    assert (topic.origin.source, topic.origin.licence, topic.language) == ("lists/topics.txt", "CC0", "zh")
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "says"),
+    [
+        ("topics.json", '["发展"\n', "line"),
+        ("topics.json", '{"a": 1}', "list of strings"),
+        ("topics.json", "[1]", "list of strings"),
+        ("topics.txt", "# nothing\n", "no topic"),
+    ],
+)
+def test_a_file_without_topics_is_refused_in_one_line(tmp_path: Path, name: str, body: str, says: str) -> None:
+    with pytest.raises(InputError, match=says) as caught:
+        read(tmp_path, name, body)
+    assert str(caught.value).startswith(name)
+    assert "\n" not in str(caught.value)
