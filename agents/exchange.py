@@ -107,9 +107,7 @@ _open: dict[Endpoint, BaseChatModel] = {}
 def chat_model(endpoint: Endpoint) -> BaseChatModel:
     """The one client of this process for an endpoint."""
     if endpoint not in _open:
-        _open[endpoint] = connect(
-            endpoint.connect, api_key_env=endpoint.api_key_env, timeout=endpoint.timeout
-        )
+        _open[endpoint] = connect(endpoint.connect, api_key_env=endpoint.api_key_env, timeout=endpoint.timeout)
     return _open[endpoint]
 
 

@@ -89,9 +89,7 @@ async def write_question(roles: Roles, brief: Brief, sample: int) -> Question | 
     return _question(brief, draft.stem, options, gold, draft.evidence)
 
 
-def _question(
-    brief: Brief, stem: str, options: dict[str, str], gold: str, evidence: int
-) -> Question | Rejection:
+def _question(brief: Brief, stem: str, options: dict[str, str], gold: str, evidence: int) -> Question | Rejection:
     try:
         key = AnswerKey.parse(gold, options)
     except AnswerKeyError as error:

@@ -13,7 +13,5 @@ ranker = Agent("ranker")
 
 async def best_question(roles: Roles, questions: Sequence[Question]) -> tuple[int, str]:
     """The index of the best question and the reason; the order shown is the order given."""
-    said, _ = await ranker.ask(
-        roles, questions[0].language, choice_shape(len(questions)), questions=questions
-    )
+    said, _ = await ranker.ask(roles, questions[0].language, choice_shape(len(questions)), questions=questions)
     return said.best - 1, said.reason

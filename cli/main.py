@@ -35,9 +35,7 @@ RunOption = Annotated[
 @app.command()
 def run(
     run_file: RunFileArgument,
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Run directory; runs/NAME by default.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Run directory; runs/NAME by default.")] = None,
 ) -> None:
     """Run the whole pipeline, or go on where it stopped."""
     from psyche.cli.run import run_command
@@ -86,9 +84,7 @@ def trace(
 @app.command()
 def export(
     run: RunOption = None,
-    to: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Target; export/ in the run by default.")
-    ] = None,
+    to: Annotated[Path | None, typer.Option(metavar="DIR", help="Target; export/ in the run by default.")] = None,
 ) -> None:
     """Write sft.jsonl, grpo.jsonl, suspects.jsonl, the dataset card and a manifest."""
     from psyche.cli.show import export_command

@@ -30,9 +30,7 @@ def plan_command(run_file: Path) -> None:
     priced = [one.cost for one in estimates if one.cost is not None]
     totals = [
         sum(column)
-        for column in zip(
-            *((one.calls, one.input_tokens, one.output_tokens) for one in estimates), strict=True
-        )
+        for column in zip(*((one.calls, one.input_tokens, one.output_tokens) for one in estimates), strict=True)
     ]
     total_cost = f"{sum(priced):.2f}" if len(priced) == len(estimates) else "no price"
     hours = sum(one.hours for one in estimates)

@@ -50,9 +50,7 @@ def run_command(run_file: Path, out: Path | None) -> int:
     return 1 if any(line.failed for line in ledger.lines) else 0
 
 
-async def _run(
-    run: RunFile, run_file: Path, database: Database, directory: Path
-) -> tuple[Ledger, list[Written]]:
+async def _run(run: RunFile, run_file: Path, database: Database, directory: Path) -> tuple[Ledger, list[Written]]:
     tally = Tally()
     scheduler = Scheduler(run, run_file.parent, database, tally)
     _listen(scheduler)

@@ -145,9 +145,7 @@ def _headline(record: Record) -> str:
         return f"{origin.source}{place}{section} [{origin.licence}]"
     if isinstance(record, ReasoningItem):
         accepted = sum(turn.accepted for turn in record.rounds)
-        return (
-            f"{record.label}, {accepted} of {len(record.rounds)} rounds accepted, chose round {record.chosen}"
-        )
+        return f"{record.label}, {accepted} of {len(record.rounds)} rounds accepted, chose round {record.chosen}"
     return f"split {record.split}" if isinstance(record, Example) else ""
 
 

@@ -21,11 +21,7 @@ def card(
         "language: [zh, en]",
         f"license: {licences[0].lower() if len(licences) == 1 else 'other'}",
         "configs:",
-        *(
-            f"- {{config_name: {file.removesuffix('.jsonl')}, data_files: {file}}}"
-            for file in rows
-            if rows[file]
-        ),
+        *(f"- {{config_name: {file.removesuffix('.jsonl')}, data_files: {file}}}" for file in rows if rows[file]),
         "---",
         f"# {name}",
         "",

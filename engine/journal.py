@@ -48,9 +48,7 @@ class Journal:
             return None
         return Reply(**orjson.loads(_UNPACK.decompress(rows[0][0])))
 
-    async def keep(
-        self, request: Request, reply: Reply, *, cost: float, seconds: float, attempts: int
-    ) -> None:
+    async def keep(self, request: Request, reply: Reply, *, cost: float, seconds: float, attempts: int) -> None:
         """Record a call; returns when it is on disk."""
         asked = {
             "messages": request.messages,

@@ -172,9 +172,7 @@ class RunFile(Section):
         """What the graphs are given."""
         roles = {agent: self.role(agent) for agent in AGENTS}
         voters = self.select.solvers or (None,) * 3
-        solvers = {
-            f"{place}:{name or 'solver'}": self.role("solver", name) for place, name in enumerate(voters, 1)
-        }
+        solvers = {f"{place}:{name or 'solver'}": self.role("solver", name) for place, name in enumerate(voters, 1)}
         return Context(
             roles=roles | {"default": self.role("default")},
             solvers=solvers,

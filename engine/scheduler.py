@@ -197,9 +197,7 @@ class Scheduler:
         return self.route.chains[names[names.index(stage.name) + 1]]
 
 
-def _ranked(
-    stage: Stage, record: Record, state: Mapping[str, Any], calls: list[str]
-) -> tuple[Result, list[Record]]:
+def _ranked(stage: Stage, record: Record, state: Mapping[str, Any], calls: list[str]) -> tuple[Result, list[Record]]:
     """The best of a cluster goes on; the others are rejected in its favour."""
     best: Question = state["best"]
     if record.id == best.id:

@@ -72,9 +72,7 @@ def digest(files: list[SourceFile]) -> str:
     return total.hexdigest()
 
 
-def read(
-    file: SourceFile, run: RunFile, repairs: Counter[str]
-) -> Iterator[Passage | Topic | Question | Reject]:
+def read(file: SourceFile, run: RunFile, repairs: Counter[str]) -> Iterator[Passage | Topic | Question | Reject]:
     """The records of one file; what was mended on the way is counted in `repairs`.
 
     A file that cannot be read at all is one Reject, so that the other files are read all the same.

@@ -87,9 +87,7 @@ async def revise(state: State, runtime: Runtime[Context]) -> dict[str, object]:
     """Ask the prompter for a better prompt; one that gives the answer away, or nothing new, is reverted untried."""
     current = accepted(state)[-1]
     number = len(state["rounds"])
-    prompt = await improve(
-        runtime.context.roles, state["question"], current.prompt, current.rationale, sample=number
-    )
+    prompt = await improve(runtime.context.roles, state["question"], current.prompt, current.rationale, sample=number)
     given_away = gives_away(prompt, state["question"])
     if prompt != current.prompt and not given_away:
         return {"prompt": prompt}
@@ -163,18 +161,14 @@ def candidates(state: State) -> list[Round]:
     return random.Random(state["question"].id).sample(order, len(order))
 
 
-def after_verify(
-    state: State, runtime: Runtime[Context]
-) -> Literal["attempt", "revise", "compare", "conclude"]:
+def after_verify(state: State, runtime: Runtime[Context]) -> Literal["attempt", "revise", "compare", "conclude"]:
     """Try again, refine, or come to an end."""
     if not accepted(state):
         return "attempt" if state["failures"] <= runtime.context.retries else "conclude"
     return after_revision(state, runtime)
 
 
-def after_revise(
-    state: State, runtime: Runtime[Context]
-) -> Literal["attempt", "revise", "compare", "conclude"]:
+def after_revise(state: State, runtime: Runtime[Context]) -> Literal["attempt", "revise", "compare", "conclude"]:
     """A new prompt is tried; after a reverted one the next round begins."""
     if state["prompt"] != accepted(state)[-1].prompt:
         return "attempt"

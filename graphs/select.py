@@ -39,8 +39,7 @@ def summon(state: State, runtime: Runtime[Context]) -> list[Send]:
     if not item.question.options:
         return [Send("count", {"item": item, "votes": []})]
     return [
-        Send("vote", Ballot(item=item, solver=name, place=place))
-        for place, name in enumerate(runtime.context.solvers)
+        Send("vote", Ballot(item=item, solver=name, place=place)) for place, name in enumerate(runtime.context.solvers)
     ]
 
 

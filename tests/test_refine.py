@@ -124,9 +124,7 @@ async def test_the_critic_sees_both_orders_and_a_changed_verdict_goes_to_the_ear
     assert item.chosen == 0
     shown = [r.messages[-1]["content"] for r in cast.requests if r.role == "critic"]
     assert shown[0].index("起初") < shown[0].index("后来") or shown[1].index("起初") < shown[1].index("后来")
-    assert (shown[0].index("起初") < shown[0].index("后来")) != (
-        shown[1].index("起初") < shown[1].index("后来")
-    )
+    assert (shown[0].index("起初") < shown[0].index("后来")) != (shown[1].index("起初") < shown[1].index("后来"))
 
 
 async def test_one_valid_rationale_needs_no_critic() -> None:
@@ -199,9 +197,7 @@ async def test_an_open_answer_is_marked_by_the_grader() -> None:
         reasoner=[says(rationale="想。", answer="后学妨碍先学")],
         grader=[says(reason="不对。", correct=False), says(reason="要点齐全。", correct=True)],
     )
-    open_question = question(
-        kind="short", options={}, key=AnswerKey(kind="open", value=("后学的材料妨碍先学的材料",))
-    )
+    open_question = question(kind="short", options={}, key=AnswerKey(kind="open", value=("后学的材料妨碍先学的材料",)))
     item = await cast.refine(open_question, rounds=0)
     assert isinstance(item, ReasoningItem)
     assert item.label == "retried"

@@ -229,7 +229,9 @@ async def test_an_interrupt_drains_and_the_run_goes_on_later(tmp_path: Path) -> 
 async def test_the_budget_stops_the_run_before_it_is_passed(tmp_path: Path) -> None:
     async with FakeServer(answer=answer) as server:
         path = run_file(tmp_path, server.url, 64, budget="0.5")
-        path.write_text(path.read_text() + "price = { input = 10.0, output = 10.0 }\n[roles.default]\nmax_tokens = 500\n")
+        path.write_text(
+            path.read_text() + "price = { input = 10.0, output = 10.0 }\n[roles.default]\nmax_tokens = 500\n"
+        )
         code, _, err = await psyche("run", path, cwd=tmp_path)
         assert code == 4
         assert "raise `budget`" in err
