@@ -130,7 +130,8 @@ def parse(shape: type[Shape], text: str) -> Shape:
 @cache
 def json_schema(shape: type[Answer]) -> dict[str, Any]:
     """The JSON schema of an answer, without the titles that pydantic adds."""
-    return _untitled(shape.model_json_schema())
+    schema: dict[str, Any] = _untitled(shape.model_json_schema())
+    return schema
 
 
 def _untitled(node: Any) -> Any:

@@ -121,7 +121,8 @@ async def close_models() -> None:
 async def deliver(request: Request) -> Reply:
     """Ask the model, once. Raises what the provider raises."""
     model = chat_model(request.endpoint)
-    message = await model.ainvoke(list(request.messages), **request.arguments())
+    messages: list[Any] = list(request.messages)
+    message = await model.ainvoke(messages, **request.arguments())
     return read(message)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -123,5 +122,5 @@ def main() -> None:
     try:
         app()
     except PsycheError as error:
-        print(f"psyche: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        typer.echo(f"psyche: {error}", err=True)
+        raise SystemExit(error.exit_code) from None

@@ -1,4 +1,4 @@
-"""`psyche status`, `why`, `trace` and `export`: what a finished or running run holds. They read, and never wait for it."""
+"""`psyche status`, `why`, `trace` and `export`: what a run holds, also while it is going on."""
 
 from __future__ import annotations
 
@@ -109,8 +109,9 @@ def _one(archive: Archive, prefix: str) -> str:
 
 def _ancestors(archive: Archive, record: Record) -> list[Record]:
     """What a record was made from, oldest first."""
+    before: Record
     if isinstance(record, Example):
-        before: Record | None = record.item
+        before = record.item
     elif isinstance(record, ReasoningItem):
         before = record.question
     elif isinstance(record, Brief | Question) and record.origin.parent:
@@ -126,7 +127,7 @@ def _tell(archive: Archive, record: Record, *, follow: bool) -> None:
         console.print(f"    {escape(line)}", soft_wrap=True)
     for result in archive.results(record.id):
         outcome = result.status if not result.reason else f"{result.status}: {result.reason}"
-        calls = f" ({len(result.calls)} calls)" if result.calls else ""
+        calls = f" (calls: {len(result.calls)})" if result.calls else ""
         style = {"ok": "green", "rejected": "yellow", "failed": "red"}[result.status]
         console.print(f"  → {result.stage}{calls}: [{style}]{escape(outcome)}[/{style}]")
         if result.detail:

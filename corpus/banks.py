@@ -192,10 +192,10 @@ def _is_choice(item: Item) -> bool:
 
 
 def _open_key(answer: str) -> AnswerKey:
+    """The key of an item without options: true or false, else the words themselves for a grader to compare with."""
     text = clean(answer)
-    if not text:
-        raise AnswerKeyError("no_answer", "the gold answer is empty")
-    return AnswerKey(kind="open", value=(text,))
+    key = AnswerKey.parse(text, {})
+    return key if key.kind == "true_false" else AnswerKey(kind="open", value=(text,))
 
 
 def _count_repairs(item: Item, kind: str, kept: Mapping[str, str], repairs: Counter[str]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from functools import cached_property
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -105,7 +105,7 @@ class Question(Record):
     language: Language
     origin: Origin
 
-    def exam(self) -> dict[str, object]:
+    def exam(self) -> dict[str, Any]:
         """What an examinee sees, and nothing that shows the gold answer."""
         return {"kind": self.kind, "case": self.case, "stem": self.stem, "options": self.options}
 

@@ -175,7 +175,8 @@ _COLUMNS = "stage, record, status, reason, detail, outputs, calls"
 
 
 def _result(row: tuple[Any, ...]) -> Result:
-    return Result(*row[:5], tuple(orjson.loads(row[5])), tuple(orjson.loads(row[6])))
+    stage, record, status, reason, detail, outputs, calls = row
+    return Result(stage, record, status, reason, detail, tuple(orjson.loads(outputs)), tuple(orjson.loads(calls)))
 
 
 def _pack(record: Record) -> bytes:

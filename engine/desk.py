@@ -77,7 +77,7 @@ class Desk:
         if self._cap is None or price is None:
             return 0.0
         chars = sum(len(message["content"]) for message in request.messages)
-        longest = request.sampling.get("max_tokens", 0)
+        longest: int = request.sampling.get("max_tokens", 0)
         worst = (chars / CHARS_PER_TOKEN * price.input + longest * price.output) / 1e6
         if self._spent + self._reserved + worst > self._cap:
             raise BudgetError(

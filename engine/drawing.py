@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 from psyche.engine.stages import STAGES, Stage
@@ -19,7 +20,7 @@ def flowchart() -> str:
     lines += [f'  {name}[("{label}")] --> {stage}' for name, label, stage in SOURCES]
     for stage in STAGES:
         lines += [f"  subgraph {stage.name}", "    direction TB", *_inside(stage), "  end"]
-    for before, after in zip(STAGES, STAGES[1:], strict=False):
+    for before, after in itertools.pairwise(STAGES):
         lines.append(f"  {before.name} --> {after.name}")
     lines += [f'  {STAGES[-1].name} --> {name}[("{label}")]' for name, label in SPLITS]
     return "\n".join(lines)

@@ -83,7 +83,8 @@ class Journal:
             for row in self._database.read(f"SELECT {columns} FROM call WHERE key = ?", (key,)):
                 request = orjson.loads(_UNPACK.decompress(row[3]))
                 reply = Reply(**orjson.loads(_UNPACK.decompress(row[4])))
-                found.append(Call(*row[:3], request, reply, *row[5:]))
+                key, role, model, _, _, cost, seconds, attempts = row
+                found.append(Call(key, role, model, request, reply, cost, seconds, attempts))
         return found
 
     def spent(self) -> float:

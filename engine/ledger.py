@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -55,7 +56,7 @@ class Ledger:
         """Where a stage took in another number of records than were passed on to it; empty when none got lost."""
         read, *stages = self.lines
         arriving = {"write": self.briefs, "dedup": read.emitted - self.briefs + stages[0].emitted}
-        for before, line in zip(stages[1:], stages[2:], strict=False):
+        for before, line in itertools.pairwise(stages[1:]):
             arriving[line.stage] = before.emitted
         return [
             f"{line.stage}: {arriving[line.stage]} records were passed on to it, {line.entered} entered"

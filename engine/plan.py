@@ -8,7 +8,7 @@ every stage, so that the figures are an upper estimate but for retries.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -129,5 +129,4 @@ def _pilot(path: Path) -> dict[str, tuple[float, float, float]]:
         return {}
     query = "SELECT role, avg(input_tokens), avg(output_tokens), avg(seconds) FROM call GROUP BY role"
     with Database(path, writable=False) as database:
-        rows: Iterable[tuple[str, float, float, float]] = database.read(query)  # type: ignore[assignment]
-        return {role: figures for role, *figures in rows}  # type: ignore[misc]
+        return {role: (given, said, seconds) for role, given, said, seconds in database.read(query)}

@@ -18,7 +18,7 @@ from typing import Any
 from langchain_core.runnables import RunnableConfig
 
 from psyche.agents.exchange import carrier
-from psyche.corpus.duplicates import clusters, fingerprint_text
+from psyche.corpus.duplicates import Wording, clusters
 from psyche.corpus.errors import AnswerError, PsycheError
 from psyche.corpus.records import Question, Record, Reject, Rejection
 from psyche.engine import sources
@@ -120,12 +120,10 @@ class Scheduler:
         total, done = self._archive.count(chain, fingerprint)
         if total == done:
             return
-        texts = (
-            (record.id, fingerprint_text(record))
-            for record in self._archive.entries(chain)
-            if isinstance(record, Question)
-        )
-        for ids in clusters(texts, **self._run.dedup.model_dump()):
+        # What becomes of a cluster is decided as a whole; calls made for it before are in the journal.
+        self._tally.stages[stage.name].done = 0
+        questions = (record for record in self._archive.entries(chain) if isinstance(record, Question))
+        for ids in clusters(map(Wording.of, questions), **self._run.dedup.model_dump()):
             yield [self._archive.load(record_id) for record_id in ids]
 
     async def _worker(self, stage: Stage, work: Iterator[list[Record]]) -> None:

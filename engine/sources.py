@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from psyche.corpus.banks import read_bank
 from psyche.corpus.documents import read_document
@@ -77,7 +77,7 @@ def read(file: SourceFile, run: RunFile, repairs: Counter[str]) -> Iterator[Pass
 
     A file that cannot be read at all is one Reject, so that the other files are read all the same.
     """
-    origin = {"source": file.name, "licence": file.licence, "language": file.language}
+    origin: dict[str, Any] = {"source": file.name, "licence": file.licence, "language": file.language}
     try:
         if file.kind == "textbook":
             yield from read_document(file.path, **origin, low=run.chunk.low, high=run.chunk.high)

@@ -43,11 +43,11 @@ def summon(state: State, runtime: Runtime[Context]) -> list[Send]:
     ]
 
 
-async def vote(ballot: Ballot, runtime: Runtime[Context]) -> dict[str, object]:
+async def vote(state: Ballot, runtime: Runtime[Context]) -> dict[str, object]:
     """Ask one solver."""
-    name = ballot["solver"]
+    name = state["solver"]
     role = runtime.context.solvers[name]
-    return {"votes": [await solve(role, name, ballot["item"].question, ballot["place"])]}
+    return {"votes": [await solve(role, name, state["item"].question, state["place"])]}
 
 
 def count(state: State) -> dict[str, object]:

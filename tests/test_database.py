@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,15 +15,14 @@ from psyche.engine.journal import Journal
 INSERT = "INSERT INTO meta VALUES (?, ?)"
 
 
-def request(sample: int = 0, **changes: object) -> Request:
-    fields: dict[str, object] = {
+def request(**changes: Any) -> Request:
+    fields: dict[str, Any] = {
         "role": "solver",
         "endpoint": Endpoint("compatible:m@http://127.0.0.1:1/v1"),
         "messages": ({"role": "user", "content": "问"},),
         "sampling": {"temperature": 0.7},
-        "sample": sample,
     }
-    return Request(**(fields | changes))  # type: ignore[arg-type]
+    return Request(**(fields | changes))
 
 
 async def test_what_write_returned_from_is_on_disk(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ async def test_a_damaged_reply_is_asked_for_anew(tmp_path: Path) -> None:
         {"endpoint": Endpoint("compatible:other@http://127.0.0.1:1/v1")},
     ],
 )
-def test_all_that_decides_an_answer_is_in_the_key(change: dict[str, object]) -> None:
+def test_all_that_decides_an_answer_is_in_the_key(change: dict[str, Any]) -> None:
     assert request(**change).key != request().key
 
 
@@ -108,5 +108,5 @@ def test_all_that_decides_an_answer_is_in_the_key(change: dict[str, object]) -> 
         {"role": "another name for the same call"},
     ],
 )
-def test_addresses_and_limits_are_not_in_the_key(change: dict[str, object]) -> None:
+def test_addresses_and_limits_are_not_in_the_key(change: dict[str, Any]) -> None:
     assert request(**change).key == request().key

@@ -11,7 +11,7 @@ from psyche.agents.exchange import Endpoint, Reply, Request, carrier
 from psyche.corpus.keys import AnswerKey
 from psyche.corpus.records import Origin, Question, ReasoningItem, Rejection
 from psyche.graphs.context import Context
-from psyche.graphs.refine import graph
+from psyche.graphs.refine import Input, graph
 
 GOLD_TEXT = "后学的材料妨碍先学材料的回忆"
 
@@ -53,7 +53,8 @@ class Cast:
     async def refine(self, asked: Question, **bounds: int) -> ReasoningItem | Rejection:
         carrier.set(self)
         role = Role(endpoint=Endpoint("compatible:m@http://127.0.0.1:9/v1"))
-        state = await graph.ainvoke({"question": asked}, context=Context(roles={"default": role}, **bounds))
+        context = Context.model_validate({"roles": {"default": role}, **bounds})
+        state = await graph.ainvoke(Input(question=asked), context=context)
         outcome: ReasoningItem | Rejection = state["outcome"]
         return outcome
 
