@@ -34,7 +34,7 @@ from psyche.engine.database import Database
 from psyche.engine.desk import Desk
 from psyche.engine.journal import Journal
 from psyche.engine.runfile import RunFile
-from psyche.engine.scheduler import Scheduler
+from psyche.engine.scheduler import Scheduler, calm_collector
 from psyche.engine.tally import Tally
 from psyche.graphs import refine
 from tests.examinee import bank, run_file
@@ -134,6 +134,7 @@ async def bare(url: str, asked: list[Request]) -> float:
 async def compare(url: str) -> None:
     os.environ.setdefault("OPENAI_API_KEY", "none")
     lean, stock = f"compatible:fake@{url}", f"openai:fake@{url}"
+    calm_collector()
     best: dict[str, float] = {}
     calls = 0
     for run in range(RUNS):

@@ -21,7 +21,7 @@ from psyche.engine.database import Database
 from psyche.engine.export import Written, export
 from psyche.engine.ledger import Ledger
 from psyche.engine.runfile import RunFile, load_run_file
-from psyche.engine.scheduler import Scheduler
+from psyche.engine.scheduler import Scheduler, calm_collector
 from psyche.engine.tally import Tally
 
 LIVE_EVERY, PLAIN_EVERY = 0.25, 15.0
@@ -44,6 +44,7 @@ def run_command(run_file: Path, out: Path | None) -> int:
     """Run, export and report; the exit code is 1 where records failed."""
     run = load_run_file(run_file)
     directory = out or Path("runs") / run.name
+    calm_collector()
     with lock.hold(directory), Database(directory / "run.db") as database:
         ledger, written = asyncio.run(_run(run, run_file, database, directory))
     _report(ledger, written, directory)

@@ -17,7 +17,7 @@ import zstandard
 from psyche.agents.exchange import Reply, Request
 from psyche.engine.database import Database
 
-_PACK = zstandard.ZstdCompressor(level=3)
+_PACK = zstandard.ZstdCompressor(level=1)
 _UNPACK = zstandard.ZstdDecompressor()
 
 

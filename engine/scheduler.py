@@ -8,6 +8,7 @@ record is a committed result; a record whose stage was interrupted simply has no
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import time
 from collections import Counter
@@ -33,6 +34,17 @@ from psyche.engine.tally import StageTally, Tally
 
 RECURSION_LIMIT = 1000
 """Steps of one graph: far above what retries and rounds need, far below LangGraph's default."""
+
+
+def calm_collector() -> None:
+    """Have the garbage collector look less often, in a process that does nothing but run.
+
+    Steps of a graph leave many small objects behind and hardly a cycle. Measured: a quarter of the processor time
+    of a call.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 class Scheduler:

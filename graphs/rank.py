@@ -26,7 +26,7 @@ class State(Input):
     reason: str
 
 
-def shuffle(state: State) -> dict[str, object]:
+async def shuffle(state: State) -> dict[str, object]:
     """An order that depends on the cluster alone: neither source nor id decides who is shown first."""
     cluster = sorted(state["cluster"], key=lambda question: question.id)
     order = random.Random(cluster[0].id).sample(cluster, len(cluster))
@@ -40,7 +40,7 @@ async def rank(state: State, runtime: Runtime[Context]) -> dict[str, object]:
     return {"best": shown[best], "waiting": state["waiting"][WINDOW - 1 :], "reason": reason}
 
 
-def after_shuffle(state: State) -> Literal["rank", "__end__"]:
+async def after_shuffle(state: State) -> Literal["rank", "__end__"]:
     """A question without rivals needs no judge."""
     return "rank" if state["waiting"] else "__end__"
 

@@ -38,49 +38,32 @@ class State(Input):
     outcome: ReasoningItem | Rejection
 
 
-def begin(state: State) -> dict[str, object]:
-    """Every record starts from the reasoner's own prompt."""
-    prompt = first_instructions(state["question"].language)
-    return {"prompt": prompt, "failures": 0, "rounds": []}
-
-
 async def attempt(state: State, runtime: Runtime[Context]) -> dict[str, object]:
-    """Ask the reasoner under the prompt at hand; the trial is not judged yet."""
-    number = len(state["rounds"])
-    said, hidden = await reason(
-        runtime.context.roles,
-        state["question"],
-        state["prompt"],
-        sample=number + state["failures"],
-    )
+    """Ask the reasoner under the prompt at hand, and compare its answer with the gold one if that has a key."""
+    question, number = state["question"], len(state.get("rounds", []))
+    prompt = state.get("prompt") or first_instructions(question.language)
+    sample = number + state.get("failures", 0)
+    said, hidden = await reason(runtime.context.roles, question, prompt, sample)
     trial = Round(
         number=number,
-        prompt=state["prompt"],
+        prompt=prompt,
         rationale=said.rationale.strip(),
         reasoning=hidden,
         answer=said.answer.strip(),
         correct=False,
         accepted=False,
     )
-    return {"trial": trial}
+    if in_words(question):
+        return {"trial": trial}
+    found = find_answer(trial.answer, question.options, question.key.kind)
+    return judged(state, trial, correct=question.key.accepts(found))
 
 
-async def verify(state: State, runtime: Runtime[Context]) -> dict[str, object]:
-    """Compare the trial's answer with the gold one: by key, or by the grader where it is in words."""
-    question, trial = state["question"], state["trial"]
-    if question.key.kind in ("open", "blank"):
-        sample = trial.number + state["failures"]
-        correct = await mark(runtime.context.roles, question, trial.answer, sample)
-    else:
-        found = find_answer(trial.answer, question.options, question.key.kind)
-        correct = question.key.accepts(found)
-    told = claims_to_be_told(trial.rationale)
-    note = "claims_to_be_told" if told else "" if correct else "wrong_answer"
-    valid = correct and not told
-    judged = trial.model_copy(update={"correct": correct, "accepted": valid, "note": note})
-    if not valid and not any(turn.accepted for turn in state["rounds"]):
-        return {"trial": judged, "failures": state["failures"] + 1}
-    return {"trial": judged, "rounds": [*state["rounds"], judged]}
+async def grade(state: State, runtime: Runtime[Context]) -> dict[str, object]:
+    """Ask the grader whether an answer in words says what the gold one says."""
+    trial, sample = state["trial"], len(state.get("rounds", [])) + state.get("failures", 0)
+    correct = await mark(runtime.context.roles, state["question"], trial.answer, sample)
+    return judged(state, trial, correct=correct)
 
 
 async def revise(state: State, runtime: Runtime[Context]) -> dict[str, object]:
@@ -119,7 +102,7 @@ async def compare_again(state: State, runtime: Runtime[Context]) -> dict[str, ob
     return {"backward": (order[best].number, why)}
 
 
-def conclude(state: State) -> dict[str, object]:
+async def conclude(state: State) -> dict[str, object]:
     """The best pair becomes the item; without a valid rationale the question is rejected."""
     if not accepted(state):
         trial = state["trial"]
@@ -139,7 +122,7 @@ def conclude(state: State) -> dict[str, object]:
     best = state["rounds"][chosen]
     item = ReasoningItem(
         question=state["question"],
-        label="retried" if state["failures"] else "blind",
+        label="retried" if state.get("failures") else "blind",
         prompt=best.prompt,
         rationale=best.rationale,
         rounds=tuple(state["rounds"]),
@@ -149,9 +132,24 @@ def conclude(state: State) -> dict[str, object]:
     return {"outcome": item}
 
 
+def in_words(question: Question) -> bool:
+    """Whether there is no key that an answer could be compared with."""
+    return question.key.kind in ("open", "blank")
+
+
+def judged(state: State, trial: Round, *, correct: bool) -> dict[str, object]:
+    """Count a trial: a failed try before the first valid rationale, a round from then on."""
+    told = claims_to_be_told(trial.rationale)
+    note = "claims_to_be_told" if told else "" if correct else "wrong_answer"
+    turn = trial.model_copy(update={"correct": correct, "accepted": not note, "note": note})
+    if note and not accepted(state):
+        return {"trial": turn, "failures": state.get("failures", 0) + 1}
+    return {"trial": turn, "rounds": [*state.get("rounds", []), turn]}
+
+
 def accepted(state: State) -> list[Round]:
     """The rounds whose rationale is valid, first to last."""
-    return [turn for turn in state["rounds"] if turn.accepted]
+    return [turn for turn in state.get("rounds", []) if turn.accepted]
 
 
 def candidates(state: State) -> list[Round]:
@@ -161,21 +159,28 @@ def candidates(state: State) -> list[Round]:
     return random.Random(state["question"].id).sample(order, len(order))
 
 
-def after_verify(state: State, runtime: Runtime[Context]) -> Literal["attempt", "revise", "compare", "conclude"]:
+async def after_attempt(
+    state: State, runtime: Runtime[Context]
+) -> Literal["grade", "attempt", "revise", "compare", "conclude"]:
+    """Answers in words go to the grader."""
+    return "grade" if in_words(state["question"]) else await after_grade(state, runtime)
+
+
+async def after_grade(state: State, runtime: Runtime[Context]) -> Literal["attempt", "revise", "compare", "conclude"]:
     """Try again, refine, or come to an end."""
     if not accepted(state):
         return "attempt" if state["failures"] <= runtime.context.retries else "conclude"
-    return after_revision(state, runtime)
+    return await after_revision(state, runtime)
 
 
-def after_revise(state: State, runtime: Runtime[Context]) -> Literal["attempt", "revise", "compare", "conclude"]:
+async def after_revise(state: State, runtime: Runtime[Context]) -> Literal["attempt", "revise", "compare", "conclude"]:
     """A new prompt is tried; after a reverted one the next round begins."""
     if state["prompt"] != accepted(state)[-1].prompt:
         return "attempt"
-    return after_revision(state, runtime)
+    return await after_revision(state, runtime)
 
 
-def after_revision(state: State, runtime: Runtime[Context]) -> Literal["revise", "compare", "conclude"]:
+async def after_revision(state: State, runtime: Runtime[Context]) -> Literal["revise", "compare", "conclude"]:
     """The next round, or the comparison where there is a choice."""
     if len(state["rounds"]) <= runtime.context.rounds:
         return "revise"
@@ -184,17 +189,15 @@ def after_revision(state: State, runtime: Runtime[Context]) -> Literal["revise",
 
 graph = (
     StateGraph(State, context_schema=Context, input_schema=Input)
-    .add_node(begin)
     .add_node(attempt)
-    .add_node(verify)
+    .add_node(grade)
     .add_node(revise)
     .add_node(compare)
     .add_node(compare_again)
     .add_node(conclude)
-    .add_edge("__start__", "begin")
-    .add_edge("begin", "attempt")
-    .add_edge("attempt", "verify")
-    .add_conditional_edges("verify", after_verify)
+    .add_edge("__start__", "attempt")
+    .add_conditional_edges("attempt", after_attempt)
+    .add_conditional_edges("grade", after_grade)
     .add_conditional_edges("revise", after_revise)
     .add_edge("compare", "compare_again")
     .add_edge("compare_again", "conclude")

@@ -33,7 +33,7 @@ class Ballot(TypedDict):
     place: int
 
 
-def summon(state: State, runtime: Runtime[Context]) -> list[Send]:
+async def summon(state: State, runtime: Runtime[Context]) -> list[Send]:
     """One ballot a solver. A short answer has no letters to vote for and goes straight to the count."""
     item = state["item"]
     if not item.question.options:
@@ -50,7 +50,7 @@ async def vote(state: Ballot, runtime: Runtime[Context]) -> dict[str, object]:
     return {"votes": [await solve(role, name, state["item"].question, state["place"])]}
 
 
-def count(state: State) -> dict[str, object]:
+async def count(state: State) -> dict[str, object]:
     """SFT if any solver is right or none could vote, GRPO if all are wrong, apart if all are wrong alike.
 
     A vote that cannot be read is no wrong answer: with fewer than two readable votes nothing is decided.

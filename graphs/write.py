@@ -28,7 +28,7 @@ async def draft(state: State, runtime: Runtime[Context]) -> dict[str, object]:
     return {"outcome": outcome, "drafts": drafts + 1}
 
 
-def after_draft(state: State, runtime: Runtime[Context]) -> Literal["draft", "__end__"]:
+async def after_draft(state: State, runtime: Runtime[Context]) -> Literal["draft", "__end__"]:
     """A sound draft ends it, and so does the last one allowed."""
     flawed = isinstance(state["outcome"], Rejection)
     return "draft" if flawed and state["drafts"] <= runtime.context.redrafts else "__end__"

@@ -6,18 +6,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from typing import Any
 
 import orjson
 import yaml
-from jinja2 import FunctionLoader, StrictUndefined, Template, meta
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import Environment, FunctionLoader, StrictUndefined, Template, meta
 
 _FILES = resources.files("psyche.prompts")
-_JINJA = ImmutableSandboxedEnvironment(
+_JINJA = Environment(
     loader=FunctionLoader(lambda name: (_FILES / name).read_text("utf-8")),
     undefined=StrictUndefined,
     trim_blocks=True,
@@ -43,17 +42,6 @@ class Prompt:
     form: str
     user: str
     shots: tuple[tuple[Mapping[str, Any], Mapping[str, Any]], ...] = ()
-    _template: Template = field(init=False, repr=False, compare=False)
-    _shown: tuple[Message, ...] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        template = _JINJA.from_string(self.user)
-        shown: list[Message] = []
-        for given, answer in self.shots:
-            shown.append({"role": "user", "content": template.render(given).strip()})
-            shown.append({"role": "assistant", "content": orjson.dumps(answer).decode()})
-        object.__setattr__(self, "_template", template)
-        object.__setattr__(self, "_shown", tuple(shown))
 
     def with_instructions(self, text: str) -> Prompt:
         """The same agent told something else: the prompt that one record's refinement arrived at."""
@@ -61,8 +49,12 @@ class Prompt:
 
     def messages(self, **inputs: Any) -> list[Message]:
         """The chat to send. A variable that the template uses and `inputs` lacks is an error."""
+        template, shown = _compiled(self.user), []
+        for given, answer in self.shots:
+            shown.append({"role": "user", "content": template.render(given).strip()})
+            shown.append({"role": "assistant", "content": orjson.dumps(answer).decode()})
         system = {"role": "system", "content": f"{self.instructions}\n\n{self.form}".strip()}
-        return [system, *self._shown, {"role": "user", "content": self._template.render(inputs).strip()}]
+        return [system, *shown, {"role": "user", "content": template.render(inputs).strip()}]
 
     @property
     def digest(self) -> str:
@@ -72,6 +64,12 @@ class Prompt:
         shots = [list(shot) for shot in self.shots]
         parts = [self.instructions, self.form, self.user, included, shots]
         return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+@cache
+def _compiled(user: str) -> Template:
+    """Templates are few and rendered often; refinement changes the instructions only."""
+    return _JINJA.from_string(user)
 
 
 @cache
