@@ -167,10 +167,11 @@ async def whole_run(url: str, size: int) -> None:
 
         with Database(directory / "run.db") as database:
             scheduler = Scheduler(load_run_file(path), directory, database, Tally())
-            ledger = await scheduler.go()
+            await scheduler.go()
+            examples = scheduler.ledger().lines[-1].ok
         await close_models()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"| {size:,} | {ledger.lines[-1].ok:,} | {peak:.0f} |")
+    print(f"| {size:,} | {examples:,} | {peak:.0f} |")
 
 
 def main() -> None:

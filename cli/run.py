@@ -22,6 +22,7 @@ from psyche.engine.export import Written, export
 from psyche.engine.ledger import Ledger
 from psyche.engine.runfile import RunFile, load_run_file
 from psyche.engine.scheduler import Scheduler, calm_collector
+from psyche.engine.stages import Route
 from psyche.engine.tally import Tally
 
 LIVE_EVERY, PLAIN_EVERY = 0.25, 15.0
@@ -46,24 +47,26 @@ def run_command(run_file: Path, out: Path | None) -> int:
     directory = out or Path("runs") / run.name
     calm_collector()
     with lock.hold(directory), Database(directory / "run.db") as database:
-        ledger, written = asyncio.run(_run(run, run_file, database, directory))
-    _report(ledger, written, directory)
+        scheduler = asyncio.run(_run(run, run_file, database))
+        ledger, archive = scheduler.ledger(), Archive(database)
+        written = export(archive, scheduler.route, ledger, run.name, directory / "export")
+        _report(ledger, written, directory)
+        _suggest(archive, scheduler.route)
     return 1 if any(line.failed for line in ledger.lines) else 0
 
 
-async def _run(run: RunFile, run_file: Path, database: Database, directory: Path) -> tuple[Ledger, list[Written]]:
+async def _run(run: RunFile, run_file: Path, database: Database) -> Scheduler:
     tally = Tally()
     scheduler = Scheduler(run, run_file.parent, database, tally)
     _listen(scheduler)
     watcher = asyncio.create_task(_watch(tally))
     try:
-        ledger = await scheduler.go()
+        await scheduler.go()
     finally:
         watcher.cancel()
         await asyncio.gather(watcher, return_exceptions=True)
         await close_models()
-    written = export(Archive(database), scheduler.route, ledger, run.name, directory / "export")
-    return ledger, written
+    return scheduler
 
 
 def _listen(scheduler: Scheduler) -> None:
@@ -97,7 +100,7 @@ async def _watch(tally: Tally) -> None:
     while True:
         await asyncio.sleep(PLAIN_EVERY)
         stages = ", ".join(f"{n} {s.done}/{s.total}" for n, s in tally.stages.items() if s.total)
-        console.print(f"{duration(tally.seconds)}: {stages or tally.latest}; {_calls(tally)}")
+        console.print(f"{duration(tally.seconds)}: {stages or tally.latest}; {_calls(tally)}", soft_wrap=True)
 
 
 def _picture(tally: Tally) -> Group:
@@ -135,9 +138,15 @@ def _report(ledger: Ledger, written: list[Written], directory: Path) -> None:
     for problem in ledger.imbalances():
         console.print(f"the ledger does not balance: {problem}", style="bold red")
     for file in written:
-        rows = "" if file.rows is None else f"{file.rows} rows"
-        console.print(f"{directory / 'export' / file.name}  {rows}")
-    console.print(
-        "\nLook further: `psyche status`, `psyche why ID`, `psyche trace ID`"
-        f" (ids are in the rows; add --run {directory} if it is not the latest run)"
-    )
+        rows = "" if file.rows is None else f"  rows: {file.rows}"
+        console.print(f"{directory / 'export' / file.name}{rows}", soft_wrap=True)
+
+
+def _suggest(archive: Archive, route: Route) -> None:
+    """Where to look next: the life of a record that came through, and of one that did not."""
+    console.print("\nLook further: `psyche status`, `psyche trace ID`, and for instance", soft_wrap=True)
+    accepted = archive.first(route.chains["select"], route.fingerprints["select"], "ok")
+    rejected = archive.first(route.chains["screen"], route.fingerprints["screen"], "rejected")
+    for found, what in ((accepted, "accepted"), (rejected, "rejected")):
+        if found:
+            console.print(f"  psyche why {found[0]}    # {what} {found[1]}".rstrip(), soft_wrap=True)

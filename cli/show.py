@@ -79,7 +79,8 @@ def export_command(run: Path | None, to: Path | None) -> None:
         ledger = Ledger.of(database, route, archive.note("repairs") or {})
         target = to or directory / "export"
         for file in export(archive, route, ledger, directory.name, target):
-            console.print(f"{target / file.name}  {'' if file.rows is None else f'{file.rows} rows'}")
+            rows = "" if file.rows is None else f"  rows: {file.rows}"
+            console.print(f"{target / file.name}{rows}", soft_wrap=True)
 
 
 def _directory(run: Path | None) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -24,8 +25,9 @@ def duration(seconds: float | None) -> str:
 
 def ledger_table(ledger: Ledger) -> Table:
     """The ledger, a row a stage and under it a row for each reason of a loss."""
-    table = Table(title="Loss ledger: in = passed + rejected + failed + pending", title_justify="left")
-    table.add_column("stage")
+    title = "Loss ledger: in = passed + rejected + failed + pending"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("stage", overflow="fold", min_width=18)
     for column in ("in", "passed", "rejected", "failed", "pending", "passed on"):
         table.add_column(column, justify="right")
     for line in ledger.lines:

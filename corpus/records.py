@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, Literal, Self
 
@@ -35,6 +36,12 @@ class Record(Value):
         body = json.dumps(self.model_dump(mode="json"), ensure_ascii=False, sort_keys=True)
         digest = hashlib.sha256(f"{type(self).__name__}\n{body}".encode()).hexdigest()
         return f"{type(self).__name__.lower()}-{digest[:16]}"
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy with other content is another record: it does not inherit the id."""
+        copied = super().model_copy(update=update, deep=deep)
+        copied.__dict__.pop("id", None)
+        return copied
 
 
 class Origin(Value):

@@ -150,6 +150,15 @@ class Archive:
         query = f"SELECT {_COLUMNS} FROM result WHERE record = ? ORDER BY at"
         return [_result(row) for row in self._database.read(query, (record_id,))]
 
+    def first(self, chain: str, fingerprint: str, status: str) -> tuple[str, str] | None:
+        """The first record of a chain with this status, and the reason."""
+        query = (
+            "SELECT r.record, r.reason FROM entry e JOIN result r ON r.fingerprint = ? AND r.record = e.record"
+            " WHERE e.chain = ? AND r.status = ? ORDER BY r.record LIMIT 1"
+        )
+        rows = self._database.read(query, (fingerprint, chain, status))
+        return rows[0] if rows else None
+
     def rejected(self, chain: str, fingerprint: str, reason: str) -> Iterator[Record]:
         """The records that a stage made, but kept apart for this reason, ordered by id."""
         query = (

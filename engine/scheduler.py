@@ -66,7 +66,7 @@ class Scheduler:
         self._stop = self._stop or reason
         self._desk.close()
 
-    async def go(self) -> Ledger:
+    async def go(self) -> None:
         """Carry every record as far as it gets; raises what stopped the run, if something did."""
         await self._archive.leave_note("route", vars(self.route))
         await self._read()
@@ -77,7 +77,6 @@ class Scheduler:
                 await self._drain(stage)
             if self._stop:
                 raise self._stop
-        return self.ledger()
 
     def ledger(self) -> Ledger:
         """The ledger as it stands."""

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from psyche.agents.exchange import carrier, deliver
 from tests.fake_server import FakeServer
 
 
@@ -22,6 +23,14 @@ def loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
         connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(autouse=True)
+def own_carrier() -> Iterator[None]:
+    """A test that puts its own carrier in place leaves none behind."""
+    token = carrier.set(deliver)
+    yield
+    carrier.reset(token)
 
 
 @pytest.fixture

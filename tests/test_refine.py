@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,7 +10,9 @@ from psyche.corpus.keys import AnswerKey
 from psyche.corpus.records import Origin, Question, ReasoningItem, Rejection
 from psyche.graphs.context import Context
 from psyche.graphs.refine import Input, graph
+from tests.cast import Cast, says
 
+ROLE = Role(endpoint=Endpoint("compatible:m@http://127.0.0.1:9/v1"))
 GOLD_TEXT = "后学的材料妨碍先学材料的回忆"
 
 
@@ -30,33 +30,12 @@ def question(**changes: Any) -> Question:
     return Question(**fields | changes)
 
 
-def says(**fields: Any) -> str:
-    return json.dumps(fields, ensure_ascii=False)
-
-
-class Cast:
-    """Scripted agents: each role has its lines, the last one is said again."""
-
-    def __init__(self, **lines: list[str]) -> None:
-        self.lines = lines
-        self.requests: list[Request] = []
-
-    async def __call__(self, request: Request) -> Reply:
-        said = self.asked(request.role)
-        self.requests.append(request)
-        lines = self.lines[request.role]
-        return Reply(text=lines[min(said, len(lines) - 1)])
-
-    def asked(self, role: str) -> int:
-        return sum(request.role == role for request in self.requests)
-
-    async def refine(self, asked: Question, **bounds: int) -> ReasoningItem | Rejection:
-        carrier.set(self)
-        role = Role(endpoint=Endpoint("compatible:m@http://127.0.0.1:9/v1"))
-        context = Context.model_validate({"roles": {"default": role}, **bounds})
-        state = await graph.ainvoke(Input(question=asked), context=context)
-        outcome: ReasoningItem | Rejection = state["outcome"]
-        return outcome
+async def refine(cast: Cast, asked: Question, **bounds: int) -> ReasoningItem | Rejection:
+    carrier.set(cast)
+    context = Context.model_validate({"roles": {"default": ROLE}, **bounds})
+    state = await graph.ainvoke(Input(question=asked), context=context)
+    outcome: ReasoningItem | Rejection = state["outcome"]
+    return outcome
 
 
 def right(text: str) -> str:
@@ -69,14 +48,14 @@ PROMPTS = [says(prompt=f"方法{n}：先界定概念再比较。") for n in rang
 
 async def test_a_first_right_answer_is_blind() -> None:
     cast = Cast(reasoner=[right("一。")])
-    item = await cast.refine(question(), rounds=0)
+    item = await refine(cast, question(), rounds=0)
     assert isinstance(item, ReasoningItem)
     assert (item.label, item.chosen, len(item.rounds)) == ("blind", 0, 1)
 
 
 async def test_a_right_answer_after_wrong_ones_is_retried() -> None:
     cast = Cast(reasoner=[WRONG, WRONG, right("三。")])
-    item = await cast.refine(question(), rounds=0)
+    item = await refine(cast, question(), rounds=0)
     assert isinstance(item, ReasoningItem)
     assert item.label == "retried"
     assert len({request.key for request in cast.requests}) == 3, "each try is a call of its own"
@@ -84,7 +63,7 @@ async def test_a_right_answer_after_wrong_ones_is_retried() -> None:
 
 async def test_a_question_is_given_up_after_all_retries() -> None:
     cast = Cast(reasoner=[WRONG])
-    outcome = await cast.refine(question(), retries=3, rounds=3)
+    outcome = await refine(cast, question(), retries=3, rounds=3)
     assert isinstance(outcome, Rejection)
     assert outcome.reason == "unsolved"
     assert cast.asked("reasoner") == 4
@@ -96,7 +75,7 @@ async def test_a_round_that_answers_wrong_is_reverted_and_the_next_starts_from_t
         prompter=PROMPTS,
         critic=[says(reason="后者更严谨。", best=1), says(reason="后者更严谨。", best=2)],
     )
-    item = await cast.refine(question(), rounds=2)
+    item = await refine(cast, question(), rounds=2)
     assert isinstance(item, ReasoningItem)
     assert [turn.accepted for turn in item.rounds] == [True, False, True]
     asked = [request for request in cast.requests if request.role == "prompter"]
@@ -109,7 +88,7 @@ async def test_accepted_rounds_build_on_each_other() -> None:
         prompter=PROMPTS,
         critic=[says(reason="好。", best=1)],
     )
-    await cast.refine(question(), rounds=2)
+    await refine(cast, question(), rounds=2)
     asked = [request for request in cast.requests if request.role == "prompter"]
     assert "其次。" in asked[1].messages[-1]["content"]
     assert "方法0" in asked[1].messages[-1]["content"]
@@ -118,7 +97,7 @@ async def test_accepted_rounds_build_on_each_other() -> None:
 async def test_the_critic_sees_both_orders_and_a_changed_verdict_goes_to_the_earlier_round() -> None:
     first_each_time = [says(reason="排在前面的好。", best=1)]
     cast = Cast(reasoner=[right("起初。"), right("后来。")], prompter=PROMPTS, critic=first_each_time)
-    item = await cast.refine(question(), rounds=1)
+    item = await refine(cast, question(), rounds=1)
     assert isinstance(item, ReasoningItem)
     assert item.comparison is not None
     assert {item.comparison.forward, item.comparison.reversed} == {0, 1}
@@ -130,7 +109,7 @@ async def test_the_critic_sees_both_orders_and_a_changed_verdict_goes_to_the_ear
 
 async def test_one_valid_rationale_needs_no_critic() -> None:
     cast = Cast(reasoner=[right("起初。"), WRONG], prompter=PROMPTS, critic=[])
-    item = await cast.refine(question(), rounds=3)
+    item = await refine(cast, question(), rounds=3)
     assert isinstance(item, ReasoningItem)
     assert item.comparison is None
 
@@ -145,7 +124,7 @@ LEAKS = [
 @pytest.mark.parametrize("leak", LEAKS)
 async def test_a_prompt_that_gives_the_answer_away_never_reaches_the_reasoner(leak: str) -> None:
     cast = Cast(reasoner=[right("起初。")], prompter=[says(prompt=leak)])
-    item = await cast.refine(question(), rounds=2)
+    item = await refine(cast, question(), rounds=2)
     assert isinstance(item, ReasoningItem)
     assert [turn.note for turn in item.rounds[1:]] == ["prompt_gives_answer_away"] * 2
     assert cast.asked("reasoner") == 1
@@ -158,19 +137,19 @@ async def test_no_request_of_the_loop_holds_what_only_the_gold_answer_tells() ->
         critic=[says(reason="好。", best=1)],
     )
     secret = question(analysis="绝密解析。", evidence="绝密依据。")
-    await cast.refine(secret, rounds=1)
+    await refine(cast, secret, rounds=1)
     sent = [message["content"] for r in cast.requests for message in r.messages]
     assert not any("绝密" in text for text in sent)
     reasoned = [r for r in cast.requests if r.role == "reasoner"]
     swapped = secret.model_copy(update={"key": AnswerKey(kind="choice", value=("A",))})
     again = Cast(reasoner=[says(rationale="起初。", answer="A")])
-    await again.refine(swapped, rounds=0)
+    await refine(again, swapped, rounds=0)
     assert again.requests[0].messages == reasoned[0].messages, "another gold answer, the same words"
 
 
 async def test_a_rationale_that_argues_from_a_reference_answer_is_not_valid() -> None:
     told = right("根据参考答案，应选第二项。")
-    outcome = await Cast(reasoner=[told]).refine(question(), retries=1)
+    outcome = await refine(Cast(reasoner=[told]), question(), retries=1)
     assert isinstance(outcome, Rejection)
 
 
@@ -178,7 +157,7 @@ async def test_a_prompt_that_changes_nothing_is_a_reverted_round() -> None:
     from psyche.agents.reasoner import first_instructions
 
     same = says(prompt=first_instructions("zh"))
-    item = await Cast(reasoner=[right("起初。")], prompter=[same]).refine(question(), rounds=2)
+    item = await refine(Cast(reasoner=[right("起初。")], prompter=[same]), question(), rounds=2)
     assert isinstance(item, ReasoningItem)
     assert [turn.note for turn in item.rounds[1:]] == ["prompt_unchanged"] * 2
 
@@ -188,8 +167,7 @@ async def test_hidden_reasoning_is_kept_beside_the_rationale() -> None:
         return Reply(text=right("写出的推理。"), reasoning="隐藏的思考。")
 
     carrier.set(thinking)
-    role = Role(endpoint=Endpoint("compatible:m@http://127.0.0.1:9/v1"))
-    state = await graph.ainvoke({"question": question()}, context=Context(roles={"default": role}, rounds=0))
+    state = await graph.ainvoke({"question": question()}, context=Context(roles={"default": ROLE}, rounds=0))
     assert state["outcome"].rounds[0].reasoning == "隐藏的思考。"
 
 
@@ -199,13 +177,6 @@ async def test_an_open_answer_is_marked_by_the_grader() -> None:
         grader=[says(reason="不对。", correct=False), says(reason="要点齐全。", correct=True)],
     )
     open_question = question(kind="short", options={}, key=AnswerKey(kind="open", value=("后学的材料妨碍先学的材料",)))
-    item = await cast.refine(open_question, rounds=0)
+    item = await refine(cast, open_question, rounds=0)
     assert isinstance(item, ReasoningItem)
     assert item.label == "retried"
-
-
-@pytest.fixture(autouse=True)
-def own_carrier() -> Iterator[None]:
-    token = carrier.set(carrier.get())
-    yield
-    carrier.reset(token)
