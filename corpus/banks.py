@@ -21,14 +21,21 @@ import orjson
 from psyche.corpus.errors import AnswerKeyError, InputError
 from psyche.corpus.keys import AnswerKey
 from psyche.corpus.records import Language, Origin, Question, QuestionKind, Reject
-from psyche.corpus.text import clean, read_text
+from psyche.corpus.text import clean, length, read_text, sentence_spans
 
 Item = Mapping[str, Any]
+
+SHORTEST_CASE = 30
+"""Units of `length` from which on what comes before the last sentence of a case item is a vignette."""
+
+SHORTEST_STEM = 3
+"""Units of `length` of a last sentence; what is shorter belongs to the one before."""
 
 LETTERS = tuple("ABCDEFGHIJ")
 _NUMBERING = re.compile(
     r"^\s*(?:(?P<kind>单选|多选|单项选择|多项选择)(?:题)?\s*[:：]\s*)?(?:\d{1,3}\s*[.．、](?!\d)\s*)?"
 )
+_TYPE_AT_END = re.compile(r"\s*(?:单选|多选)\s*$")
 _ANSWER_WITH_TEXT = re.compile(r"\s*([A-J])\s*[、.．:：]\s*(\S.*)", re.DOTALL)
 _CASE_PARTS = ("general_info", "case_introduction")
 
@@ -146,10 +153,13 @@ def _record(item: Item, place: str, language: Language, origin: Origin, repairs:
     kind: QuestionKind = "short" if not choice else "single" if len(key.value) == 1 else "multiple"
     _count_repairs(item, kind, kept, repairs)
     subject = clean(item.get("subject_name") or "")
+    case, stem = clean(item.get("case") or ""), item["question"]
+    if not case and item.get("kind") == "analyse":
+        case, stem = _case_and_stem(stem, repairs)
     return Question(
         kind=kind,
-        case=clean(item.get("case") or ""),
-        stem=clean(_NUMBERING.sub("", unicodedata.normalize("NFKC", item["question"]), count=1)),
+        case=case,
+        stem=clean(_NUMBERING.sub("", unicodedata.normalize("NFKC", stem), count=1)),
         options=kept,
         key=key,
         analysis=clean(item.get("analysis") or item.get("explanation") or ""),
@@ -166,6 +176,17 @@ def _with_lost_option(item: Item, repairs: Counter[str]) -> Item:
         return item
     repairs["option_restored_from_answer"] += 1
     return {**item, "options": {**options, slipped[1]: slipped[2]}, "answer": slipped[1]}
+
+
+def _case_and_stem(question: str, repairs: Counter[str]) -> tuple[str, str]:
+    """The vignette that CPsyExam's case items carry before their last sentence, and that sentence."""
+    text = _TYPE_AT_END.sub("", clean(question))
+    asked = [start for start, end in sentence_spans(text, "zh") if length(text[start:end]) >= SHORTEST_STEM]
+    start = asked[-1] if asked else 0
+    if length(text[:start]) < SHORTEST_CASE:
+        return "", text
+    repairs["case_split_from_stem"] += 1
+    return text[:start].strip(), text[start:].strip()
 
 
 def _malformed(item: Item) -> str | None:

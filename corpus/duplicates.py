@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
 from datasketch import MinHash, MinHashLSH
+from numpy.typing import NDArray
 
 from psyche.corpus.records import Question
 
 SEED = 1
+Signature = NDArray[np.unsignedinteger[Any]]
 
 
 class Wording(NamedTuple):
@@ -50,45 +53,62 @@ def clusters(
     """Groups of ids that chains of near-duplicates hold together.
 
     Two wordings with distinct ids are near-duplicates where both their texts and their cases have an estimated
-    Jaccard similarity of `threshold` or more. An id without any is a group
-    of its own. Ids within a group, and groups by their first id, are sorted, so that the order of the input does not
-    matter. Memory holds ids and signatures, about 1 KiB each.
+    Jaccard similarity of `threshold` or more. An id without any is a group of its own. Ids within a group, and groups
+    by their first id, are sorted, so that the order of the input does not matter. Memory holds ids and signatures,
+    about 1 KiB a question; buckets are formed a band at a time.
     """
-    index = MinHashLSH(threshold=threshold, num_perm=permutations)
-    signatures: dict[str, tuple[MinHash, MinHash | None]] = {}
-    parent: dict[str, str] = {}
     # Drawing the permutations takes longer than copying them.
     blank = MinHash(num_perm=permutations, seed=SEED)
 
-    def signature(text: str) -> MinHash:
+    def signature(text: str) -> Signature:
         made = blank.copy()
         made.update_batch(ngrams(text, ngram))
-        return made
+        return np.asarray(made.hashvalues)
 
-    def root(name: str) -> str:
-        while parent[name] != name:
-            parent[name] = parent[parent[name]]
-            name = parent[name]
-        return name
-
+    ids: list[str] = []
+    texts: list[Signature] = []
+    cases: list[Signature | None] = []
     for name, text, case in wordings:
-        own = signature(text), signature(case) if case else None
-        parent[name] = name
-        for other in index.query(own[0]):
-            if root(other) != root(name) and _alike(own, signatures[other], threshold):
-                first, second = sorted((root(other), root(name)))
-                parent[second] = first
-        index.insert(name, own[0])
-        signatures[name] = own
-    groups: dict[str, list[str]] = {}
-    for name in sorted(parent):
-        groups.setdefault(root(name), []).append(name)
+        ids.append(name)
+        texts.append(signature(text))
+        cases.append(signature(case) if case else None)
+
+    def alike(one: int, other: int) -> bool:
+        if np.mean(texts[one] == texts[other]) < threshold:
+            return False
+        first, second = cases[one], cases[other]
+        if first is None or second is None:
+            return first is second
+        return bool(np.mean(first == second) >= threshold)
+
+    parent = list(range(len(ids)))
+
+    def root(place: int) -> int:
+        while parent[place] != place:
+            parent[place] = parent[parent[place]]
+            place = parent[place]
+        return place
+
+    for bucket in _buckets(texts, MinHashLSH(threshold=threshold, num_perm=permutations)):
+        for count, place in enumerate(bucket):
+            for other in bucket[:count]:
+                if root(place) != root(other) and alike(place, other):
+                    parent[root(place)] = root(other)
+    groups: dict[int, list[str]] = {}
+    for place in sorted(range(len(ids)), key=ids.__getitem__):
+        groups.setdefault(root(place), []).append(ids[place])
     yield from groups.values()
 
 
-def _alike(one: tuple[MinHash, MinHash | None], other: tuple[MinHash, MinHash | None], threshold: float) -> bool:
-    if one[0].jaccard(other[0]) < threshold:
-        return False
-    if one[1] is None or other[1] is None:
-        return one[1] is other[1]
-    return bool(one[1].jaccard(other[1]) >= threshold)
+def _buckets(signatures: list[Signature], index: MinHashLSH) -> Iterator[list[int]]:
+    """Places that share a band of their signatures, with datasketch's choice of bands for the index's threshold."""
+    for band in range(index.b):
+        held: dict[bytes, int | list[int]] = {}
+        for place, signature in enumerate(signatures):
+            key = signature[band * index.r : (band + 1) * index.r].tobytes()
+            others = held.setdefault(key, place)
+            if isinstance(others, list):
+                others.append(place)
+            elif others != place:
+                held[key] = [others, place]
+        yield from (bucket for bucket in held.values() if isinstance(bucket, list))

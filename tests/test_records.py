@@ -34,6 +34,6 @@ def test_records_of_different_kinds_have_different_ids() -> None:
 
 def test_records_are_frozen_and_take_no_unknown_field() -> None:
     with pytest.raises(ValidationError):
-        passage().text = "改。"  # type: ignore[misc]
+        passage().text = "改。"
     with pytest.raises(ValidationError):
         Passage(text="x", language="zh", origin=Origin(source="p"), extra=1)  # type: ignore[call-arg]
