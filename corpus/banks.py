@@ -140,7 +140,8 @@ def _record(item: Item, place: str, language: Language, origin: Origin, repairs:
     if problem:
         return _reject("malformed_item", f"{place}: {problem}", item, origin)
     item = _with_lost_option(item, repairs)
-    options = {letter.strip().upper(): clean(text) for letter, text in (item.get("options") or {}).items()}
+    given = {letter.strip().upper(): clean(text) for letter, text in (item.get("options") or {}).items()}
+    options = {letter: re.sub(rf"^{letter}\s*[.、]\s*(?=\S)", "", text) for letter, text in given.items()}
     kept = {letter: text for letter, text in options.items() if text}
     answer = item.get("answer") or ""
     choice = _is_choice(item)
@@ -151,6 +152,8 @@ def _record(item: Item, place: str, language: Language, origin: Origin, repairs:
     except AnswerKeyError as error:
         return _reject(error.reason, f"{place}: {error}", item, origin)
     kind: QuestionKind = "short" if not choice else "single" if len(key.value) == 1 else "multiple"
+    if options != given:
+        repairs["letter_before_option_stripped"] += 1
     _count_repairs(item, kind, kept, repairs)
     subject = clean(item.get("subject_name") or "")
     case, stem = clean(item.get("case") or ""), item["question"]

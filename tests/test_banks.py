@@ -211,3 +211,29 @@ def test_a_file_that_is_no_bank_is_refused_in_one_line(tmp_path: Path, name: str
         read(path)
     assert str(caught.value).startswith(name)
     assert "\n" not in str(caught.value)
+
+
+def analysed(question: str, **options: str) -> dict[str, object]:
+    texts = {"A": "A . 反复检查", "B": "B . 反复洗手", "C": "C . 反复计数", "D": "D . 反复思考"}
+    return {
+        "subject_name": "心理诊断",
+        "question_type": "single",
+        "kind": "analyse",
+        "question": question,
+        "options": texts | options,
+        "answer": "D",
+        "explanation": "",
+        "id": "1",
+    }
+
+
+def test_the_vignette_of_a_case_item_is_told_from_its_question(tmp_path: Path) -> None:
+    vignette = "求助者，男性，五十二岁，某公司职员。一年来反复出现一个想法，明知没有必要，却无法控制，为此十分痛苦。"
+    path = tmp_path / "bank.json"
+    path.write_text(json.dumps([analysed(f"{vignette}该求助者的主要症状是（）。单选")]), "utf-8")
+    repairs = Counter[str]()
+    (found,) = read_bank(path, source="bank", licence="x", language="zh", repairs=repairs)
+    assert isinstance(found, Question)
+    assert (found.case, found.stem) == (vignette, "该求助者的主要症状是（）。")
+    assert found.options["D"] == "反复思考"
+    assert repairs["case_split_from_stem"] == repairs["letter_before_option_stripped"] == 1
