@@ -8,8 +8,8 @@ setup: .venv/ready
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --upgrade 'pip>=26'
-	$(BIN)/pip install --quiet --prefer-binary --constraint constraints.txt --editable '.[embedded]' --group dev
+	$(BIN)/pip install -qq --upgrade 'pip>=26'
+	$(BIN)/pip install -qq --prefer-binary --constraint constraints.txt --editable '.[embedded]' --group dev
 	touch $@
 
 demo: setup

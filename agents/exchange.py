@@ -148,7 +148,7 @@ def _first_token(logprobs: Any) -> dict[str, float]:
     tokens = (logprobs or {}).get("content") or []
     if not tokens:
         return {}
-    return {top["token"]: top["logprob"] for top in tokens[0].get("top_logprobs", ())}
+    return {top["token"]: top["logprob"] for top in tokens[0].get("top_logprobs") or ()}
 
 
 carrier: ContextVar[Carrier] = ContextVar("carrier", default=deliver)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from psyche.agents.agent import Agent, Answer, Roles
 from psyche.corpus.records import Question
 
 prompter = Agent("prompter")
 
-_LETTER = re.compile(r"(?<![A-Za-z])[A-H](?![A-Za-z])|选项?\s*[A-Ha-h](?![A-Za-z])")
+_LETTER = {
+    "zh": re.compile(r"(?<![A-Za-z])[A-J](?![A-Za-z])|选项?\s*[A-Ja-j](?![A-Za-z])"),
+    # "A" is an article, and "I" a pronoun.
+    "en": re.compile(r"(?<![A-Za-z])[B-HJ](?![A-Za-z])|\b(?i:option)\s*[A-Ja-j](?![A-Za-z])"),
+}
 
 
 class Candidate(Answer):
@@ -39,10 +44,15 @@ def gives_away(prompt: str, question: Question) -> bool:
     this check the loop could show the gold answer to itself.
     """
     if question.key.kind == "choice":
-        if _LETTER.search(prompt):
+        if _LETTER[question.language].search(prompt):
             return True
         right = [question.options[letter] for letter in question.key.value]
     else:
         right = list(question.key.value)
-    asked = question.case + question.stem
-    return any(text in prompt and text not in asked for text in right)
+    said, asked = _folded(prompt), _folded(question.case + question.stem)
+    return any(text and text in said and text not in asked for text in map(_folded, right))
+
+
+def _folded(text: str) -> str:
+    """Letters and digits alone: case, width, space and punctuation hide nothing."""
+    return "".join(char for char in unicodedata.normalize("NFKC", text).casefold() if char.isalnum())

@@ -12,7 +12,7 @@ reasoner = Agent("reasoner")
 
 _TOLD = re.compile(
     r"(?:参考|标准|给定|已知|所给|提供)的?(?:正确)?答案|答案已(?:给出|知)"
-    r"|(?:reference|given|provided|gold|correct) answer (?:is|was|given|provided|states|says)",
+    r"|(?:reference|given|provided|gold) answer (?:is|was|given|provided|states|says)",
     re.IGNORECASE,
 )
 

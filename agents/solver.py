@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from psyche.agents.agent import Agent, Role, whole
+from psyche.agents.agent import Agent, Role
 from psyche.agents.exchange import Reply, Request, carrier
 from psyche.corpus.keys import AnswerKey, find_answer
 from psyche.corpus.records import Question, Vote
@@ -21,7 +21,8 @@ async def solve(role: Role, name: str, question: Question, sample: int) -> Vote:
 
     Each solver sees the options in an order of its own, drawn from the question and the solver's place: three
     votes for a letter are then three votes for its content. A single choice is read from the log-probabilities
-    of one token where the server gives them, else from the text. `parsed` names the question's own letters.
+    of one token where the server gives them, else from the text. `parsed` names the question's own letters; it is
+    None where the solver declined, was cut off or named none.
     """
     letters = list(question.options)
     own = dict(zip(letters, _shuffled(letters, f"{question.id}/{sample}"), strict=True))
@@ -33,8 +34,10 @@ async def solve(role: Role, name: str, question: Question, sample: int) -> Vote:
     messages = load(solver.name, question.language).messages(**question.exam() | {"options": shown})
     request = Request(solver.name, role.endpoint, tuple(messages), sampling, sample=sample)
     reply = await carrier.get()(request)
-    said = _likeliest(reply, shown) if one_token else whole(reply).text
-    found = find_answer(said, shown)
+    said = _likeliest(reply, shown) if one_token else reply.text
+    broken = bool(reply.refusal) or reply.finish_reason == "content_filter"
+    cut = reply.finish_reason == "length" and not one_token
+    found = None if broken or cut else find_answer(said, shown)
     parsed = found and AnswerKey.parse("".join(own[place] for place in found.value), question.options)
     return Vote(
         solver=name,

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from langchain_core.exceptions import ModelError
+from rich.markup import escape
 
 from psyche.agents import weights
 from psyche.agents.exchange import Request, close_models, deliver
@@ -69,5 +70,5 @@ async def _models(run: RunFile) -> list[bool]:
 
 def _say(sound: bool, what: str, remedy: str) -> bool:
     mark = "[green]ok[/green]  " if sound else "[red]no[/red]  "
-    console.print(f"{mark}{what}{'' if sound else f': {remedy}'}", soft_wrap=True)
+    console.print(f"{mark}{escape(what)}{'' if sound else f': {escape(remedy)}'}", soft_wrap=True)
     return sound

@@ -149,4 +149,5 @@ def _suggest(archive: Archive, route: Route) -> None:
     rejected = archive.first(route.chains["screen"], route.fingerprints["screen"], "rejected")
     for found, what in ((accepted, "accepted"), (rejected, "rejected")):
         if found:
-            console.print(f"  psyche why {found[0]}    # {what} {found[1]}".rstrip(), soft_wrap=True)
+            reason = f": {found[1]}" if found[1] else ""
+            console.print(f"  psyche why {found[0]}    # {what}{reason}", soft_wrap=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.markup import escape
+from rich.text import Text
 
 from psyche.cli.terminal import console, ledger_table
 from psyche.corpus.errors import InputError, StorageError
@@ -32,7 +33,7 @@ def status_command(run: Path | None) -> None:
     directory = _directory(run)
     with Database(directory / "run.db", writable=False) as database:
         archive = Archive(database)
-        ledger = Ledger.of(database, _route(archive, directory), archive.note("repairs") or {})
+        ledger = Ledger.of(database, _route(archive, directory))
         spent = Journal(database).spent()
     console.print(f"{directory}: {'complete' if ledger.complete else 'not finished'}")
     console.print(ledger_table(ledger))
@@ -76,7 +77,7 @@ def export_command(run: Path | None, to: Path | None) -> None:
     with Database(directory / "run.db", writable=False) as database:
         archive = Archive(database)
         route = _route(archive, directory)
-        ledger = Ledger.of(database, route, archive.note("repairs") or {})
+        ledger = Ledger.of(database, route)
         target = to or directory / "export"
         for file in export(archive, route, ledger, directory.name, target):
             rows = "" if file.rows is None else f"  rows: {file.rows}"
@@ -190,7 +191,7 @@ def _refinement(item: ReasoningItem) -> list[str]:
 
 def _tell_call(result: Result, call: Call) -> None:
     reply = call.reply
-    console.rule(f"{result.stage} · {call.role} · {call.model}", align="left")
+    console.rule(Text(f"{result.stage} · {call.role} · {call.model}"), align="left")
     sampling: dict[str, Any] = call.request["sampling"]
     drawn = ", ".join(f"{name} {value}" for name, value in sampling.items())
     console.print(f"call {call.key[:16]}, sample {call.request['sample']}, {drawn}", style="dim")

@@ -6,7 +6,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from psyche.engine.ledger import Ledger
+from psyche.engine.ledger import COLUMNS, Ledger
 
 console = Console(highlight=False)
 
@@ -28,18 +28,10 @@ def ledger_table(ledger: Ledger) -> Table:
     title = "Loss ledger: in = passed + rejected + failed + pending"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("stage", overflow="fold", min_width=18)
-    for column in ("in", "passed", "rejected", "failed", "pending", "passed on"):
+    for column in COLUMNS:
         table.add_column(column, justify="right")
     for line in ledger.lines:
-        counts = (
-            line.entered,
-            line.ok,
-            line.rejected.total(),
-            line.failed.total(),
-            line.pending,
-            line.emitted,
-        )
-        table.add_row(line.stage, *(str(count) for count in counts))
+        table.add_row(line.stage, *map(str, line.counts))
         for reason, count in line.rejected.most_common():
             table.add_row(f"  {reason}", "", "", str(count), style="dim")
         for reason, count in line.failed.most_common():

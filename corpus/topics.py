@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
+
+import orjson
 
 from psyche.corpus.errors import InputError
 from psyche.corpus.records import Language, Origin, Topic
@@ -19,8 +20,8 @@ def read_topics(path: Path, *, source: str, licence: str, language: Language) ->
     text = read_text(path)
     if path.suffix == ".json":
         try:
-            lines = json.loads(text)
-        except json.JSONDecodeError as error:
+            lines = orjson.loads(text)
+        except orjson.JSONDecodeError as error:
             raise InputError(f"{source}: line {error.lineno}: not valid JSON: {error.msg}") from error
         if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
             raise InputError(f"{source}: a topic file in JSON is a list of strings")

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import orjson
 import zstandard
+from pydantic import ValidationError
 
 from psyche.corpus.errors import StorageError
 from psyche.corpus.records import (
@@ -194,7 +195,11 @@ def _pack(record: Record) -> bytes:
 
 def _unpack(record_id: str, body: bytes) -> Record:
     kind = _KINDS[record_id.partition("-")[0]]
-    record = kind.model_validate_json(_UNPACK.decompress(body))
+    damaged = f"record {record_id} is damaged; restore a copy of the run database, or begin a new run directory"
+    try:
+        record = kind.model_validate_json(_UNPACK.decompress(body))
+    except (zstandard.ZstdError, ValidationError) as error:
+        raise StorageError(damaged) from error
     if record.id != record_id:
-        raise StorageError(f"record {record_id} is damaged; restore a copy of the run database")
+        raise StorageError(damaged)
     return record

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from psyche.engine.ledger import Ledger, Line
+from psyche.engine.ledger import COLUMNS, Ledger
 
 
 def card(
@@ -45,25 +45,13 @@ def card(
         "",
         "## Loss ledger",
         "",
-        "| stage | in | passed | rejected | failed | pending | passed on |",
-        "|---|---:|---:|---:|---:|---:|---:|",
-        *(_row(line) for line in ledger.lines),
+        f"| stage | {' | '.join(COLUMNS)} |",
+        f"|---|{'---:|' * len(COLUMNS)}",
+        *(f"| {line.stage} | {' | '.join(map(str, line.counts))} |" for line in ledger.lines),
         "",
         *_reasons(ledger),
     ]
     return "\n".join(parts)
-
-
-def _row(line: Line) -> str:
-    counts = (
-        line.entered,
-        line.ok,
-        line.rejected.total(),
-        line.failed.total(),
-        line.pending,
-        line.emitted,
-    )
-    return f"| {line.stage} | {' | '.join(str(count) for count in counts)} |"
 
 
 def _reasons(ledger: Ledger) -> list[str]:

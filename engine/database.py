@@ -8,6 +8,7 @@ costs. Measured on a slow disk: 7,000 to 18,000 units a second instead of 300.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import sqlite3
 import threading
@@ -64,9 +65,10 @@ class Database:
                 raise StorageError(f"{path}: no run here; start one with `psyche run`")
             self._reader = _open(path, readonly=True)
             _check_version(self._reader, path)
-        if writable:
-            self._thread = threading.Thread(target=self._work, name="run.db", daemon=True)
-            self._thread.start()
+            if writable:
+                work = threading.Thread(target=self._work, args=(_open(path),), name="run.db", daemon=True)
+                work.start()
+                self._thread = work
 
     def __enter__(self) -> Self:
         return self
@@ -94,8 +96,7 @@ class Database:
         self._queue.put(_Unit(statements, loop, done))
         await done
 
-    def _work(self) -> None:
-        connection = _open(self.path)
+    def _work(self, connection: sqlite3.Connection) -> None:
         stopping = False
         while not stopping:
             unit = self._queue.get()
@@ -140,7 +141,7 @@ def _commit(connection: sqlite3.Connection, batch: list[_Unit], path: Path) -> N
             connection.execute("COMMIT")
     except StorageError as error:
         failure = error
-        if connection.in_transaction:
+        with contextlib.suppress(sqlite3.Error):  # a full disk may have rolled back by itself
             connection.execute("ROLLBACK")
     by_loop: dict[asyncio.AbstractEventLoop, list[_Unit]] = {}
     for unit in batch:
@@ -196,7 +197,7 @@ def _storage_errors(path: Path) -> Iterator[None]:
     """Foreign errors become ours here and nowhere else."""
     try:
         yield
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.Error, OverflowError, UnicodeEncodeError) as error:
         if "full" in str(error):
             raise StorageError(f"{path}: the disk is full; free some space and run again to go on") from error
         raise StorageError(f"{path}: {error}") from error

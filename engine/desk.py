@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable
 
-from psyche.agents.exchange import Carrier, Reply, Request
+from psyche.agents.exchange import Carrier, Reply, Request, deliver
 from psyche.corpus.errors import BudgetError, PsycheError
 from psyche.engine.journal import Journal
 from psyche.engine.lane import Lane
-from psyche.engine.runfile import ModelSection, Price, RunFile
+from psyche.engine.runfile import Price, RunFile
 from psyche.engine.tally import Tally
 
 CHARS_PER_TOKEN = 1.0
@@ -21,20 +22,19 @@ class StoppedError(PsycheError):
 
 
 class Desk:
-    """One for a run. `close` admits no new calls; those in flight are still written down."""
+    """One for a run. `close` admits no new calls; those in flight are still written down, see `settle`."""
 
     def __init__(self, run: RunFile, journal: Journal, tally: Tally) -> None:
-        self.open = True
         self._journal = journal
         self._tally = tally
-        self._models: Mapping[str, ModelSection] = {m.connect: m for m in run.models.values()}
+        self._prices = {model.endpoint(): model.price for model in run.models.values()}
         self._lanes = {
-            model.connect: Lane(name, in_flight=model.in_flight, attempts=model.attempts)
+            model.endpoint(): Lane(name, in_flight=model.in_flight, attempts=model.attempts)
             for name, model in run.models.items()
         }
-        self._cap = run.budget
-        self._spent = journal.spent()
-        self._reserved = 0.0
+        self._budget = Budget(run.budget, journal.spent())
+        self._asking: dict[str, asyncio.Task[Reply]] = {}
+        self._open = True
 
     def carrier(self, calls: list[str]) -> Carrier:
         """A carrier for one record: the keys of its calls are appended to `calls` in their order."""
@@ -46,46 +46,66 @@ class Desk:
         return carry
 
     def close(self) -> None:
-        """Admit no new calls."""
-        self.open = False
+        """Admit no new calls, and wake those that wait for a rate limit to pass."""
+        self._open = False
+        for lane in self._lanes.values():
+            lane.closing.set()
+
+    async def settle(self) -> None:
+        """Wait until every call in flight is on disk."""
+        await asyncio.gather(*self._asking.values(), return_exceptions=True)
 
     async def carry(self, request: Request) -> Reply:
-        """The journal's reply, or a new one that is on disk before it is returned."""
+        """The journal's reply, or a new one that is on disk before it is returned.
+
+        A call that was sent is written down even where the one who asked is cancelled, and equal requests at one
+        time are one call.
+        """
         known = self._journal.find(request.key)
         if known is not None:
             self._tally.replayed += 1
             return known
-        if not self.open:
+        self._admit()
+        task = self._asking.get(request.key)
+        if task is None:
+            task = self._asking[request.key] = asyncio.create_task(self._ask(request))
+            task.add_done_callback(self._forget(request.key))
+        return await asyncio.shield(task)
+
+    def _admit(self) -> None:
+        if not self._open:
             raise StoppedError("the run is stopping")
-        price = self._models[request.endpoint.connect].price
-        reserved = self._reserve(request, price)
-        self._tally.in_flight += 1
-        began = time.monotonic()
-        try:
-            reply, tries = await self._lanes[request.endpoint.connect].send(request)
-            seconds = time.monotonic() - began
-            cost = _cost(price, reply)
-            await self._journal.keep(request, reply, cost=cost, seconds=seconds, attempts=tries)
-            self._spent += cost
-        finally:
-            self._tally.in_flight -= 1
-            self._reserved -= reserved
+
+    def _forget(self, key: str) -> Callable[[asyncio.Task[Reply]], None]:
+        def forget(task: asyncio.Task[Reply]) -> None:
+            del self._asking[key]
+            if not task.cancelled():
+                task.exception()  # whoever asked may be gone, and an error unseen would be warned about
+
+        return forget
+
+    async def _ask(self, request: Request) -> Reply:
+        price = self._prices[request.endpoint]
+
+        async def paid() -> tuple[Reply, float]:
+            """One try, in a slot of the lane: what waits for one has neither begun nor cost anything."""
+            self._admit()
+            stake = await self._budget.stake(_worst(price, request))
+            self._tally.in_flight += 1
+            began = time.monotonic()
+            try:
+                reply = await deliver(request)
+                self._budget.spent += _cost(price, reply)
+                return reply, time.monotonic() - began
+            finally:
+                self._tally.in_flight -= 1
+                await self._budget.release(stake)
+
+        (reply, seconds), tries = await self._lanes[request.endpoint].send(paid)
+        cost = _cost(price, reply)
+        await self._journal.keep(request, reply, cost=cost, seconds=seconds, attempts=tries)
         self._count(reply, cost, tries)
         return reply
-
-    def _reserve(self, request: Request, price: Price | None) -> float:
-        if self._cap is None or price is None:
-            return 0.0
-        chars = sum(len(message["content"]) for message in request.messages)
-        longest: int = request.sampling.get("max_tokens", 0)
-        worst = (chars / CHARS_PER_TOKEN * price.input + longest * price.output) / 1e6
-        if self._spent + self._reserved + worst > self._cap:
-            raise BudgetError(
-                f"the budget of {self._cap:g} would be passed: {self._spent:.4f} spent,"
-                f" {self._reserved + worst:.4f} at stake; raise `budget` and run again to go on"
-            )
-        self._reserved += worst
-        return worst
 
     def _count(self, reply: Reply, cost: float, tries: int) -> None:
         tally = self._tally
@@ -94,6 +114,48 @@ class Desk:
         tally.input_tokens += reply.input_tokens
         tally.output_tokens += reply.output_tokens
         tally.cost += cost
+
+
+class Budget:
+    """What may be spent, has been, and is at stake in calls whose cost is not known yet."""
+
+    def __init__(self, cap: float | None, spent: float) -> None:
+        self.cap = cap
+        self.spent = spent
+        self._staked = 0.0
+        self._released = asyncio.Condition()
+
+    async def stake(self, worst: float) -> float:
+        """Reserve the worst case of a call, waiting for others to settle; BudgetError where it is too much."""
+        if self.cap is None:
+            return 0.0
+        async with self._released:
+            while self.spent + self._staked + worst > self.cap:
+                if not self._staked:
+                    raise BudgetError(
+                        f"the budget of {self.cap:g} could be passed: {self.spent:.4f} spent, the next call may"
+                        f" cost {worst:.4f}; raise `budget` and run again to go on"
+                    )
+                await self._released.wait()
+            self._staked += worst
+        return worst
+
+    async def release(self, stake: float) -> None:
+        """Give a reservation back."""
+        if self.cap is None:
+            return
+        async with self._released:
+            # Sums of floats leave a residue; nothing at stake must be exactly nothing.
+            self._staked = max(0.0, round(self._staked - stake, 12))
+            self._released.notify_all()
+
+
+def _worst(price: Price | None, request: Request) -> float:
+    if price is None:
+        return 0.0
+    chars = sum(len(message["content"]) for message in request.messages)
+    longest: int = request.sampling.get("max_tokens", 0)
+    return (chars / CHARS_PER_TOKEN * price.input + longest * price.output) / 1e6
 
 
 def _cost(price: Price | None, reply: Reply) -> float:

@@ -21,7 +21,7 @@ def flowchart() -> str:
     for stage in STAGES:
         lines += [f"  subgraph {stage.name}", "    direction TB", *_inside(stage), "  end"]
     for before, after in itertools.pairwise(STAGES):
-        lines.append(f"  {before.name} --> {after.name}")
+        lines.append(f"  {before.name} -->|{before.gives.__name__}| {after.name}")
     lines += [f'  {STAGES[-1].name} --> {name}[("{label}")]' for name, label in SPLITS]
     return "\n".join(lines)
 

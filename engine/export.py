@@ -93,7 +93,7 @@ def _grpo(example: Example) -> dict[str, Any]:
         "prompt": _prompt(example),
         "answer": str(question.key),
         "answer_kind": question.key.kind,
-        "options": list(question.options.values()),
+        "options": [f"{letter}. {text}" for letter, text in question.options.items()],
         **_provenance(example),
     }
 

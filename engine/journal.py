@@ -15,6 +15,7 @@ import orjson
 import zstandard
 
 from psyche.agents.exchange import Reply, Request
+from psyche.corpus.errors import StorageError
 from psyche.engine.database import Database
 
 _PACK = zstandard.ZstdCompressor(level=1)
@@ -81,8 +82,11 @@ class Journal:
         columns = "key, role, model, request, reply, cost, seconds, attempts"
         for key in keys:
             for row in self._database.read(f"SELECT {columns} FROM call WHERE key = ?", (key,)):
-                request = orjson.loads(_UNPACK.decompress(row[3]))
-                reply = Reply(**orjson.loads(_UNPACK.decompress(row[4])))
+                try:
+                    request = orjson.loads(_UNPACK.decompress(row[3]))
+                    reply = Reply(**orjson.loads(_UNPACK.decompress(row[4])))
+                except zstandard.ZstdError as error:
+                    raise StorageError(f"call {key[:16]} is damaged; restore a copy of the run database") from error
                 key, role, model, _, _, cost, seconds, attempts = row
                 found.append(Call(key, role, model, request, reply, cost, seconds, attempts))
         return found

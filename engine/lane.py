@@ -7,9 +7,11 @@ out as the server asks; each success widens the lane a little, up to what the ru
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import deque
-from typing import Final
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
 
 from langchain_core.exceptions import (
     ModelAuthenticationError,
@@ -21,8 +23,9 @@ from langchain_core.exceptions import (
 )
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
 
-from psyche.agents.exchange import Reply, Request, deliver
 from psyche.corpus.errors import AnswerError, ProviderError, RequestError
+
+Answer = TypeVar("Answer")
 
 LONGEST_WAIT: Final = 600.0
 """Seconds that a rate limit is waited out before the run pauses."""
@@ -48,51 +51,67 @@ class Lane:
         self._attempts = attempts
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._narrowed = 0.0
-        self._answered = False
+        self.answered = False
+        self.closing = asyncio.Event()
         self._failures = 0
         self._backoff = wait_random_exponential(multiplier=0.5, max=30)
 
-    async def send(self, request: Request) -> tuple[Reply, int]:
-        """The reply and the number of tries it took.
+    async def send(self, ask: Callable[[], Awaitable[Answer]]) -> tuple[Answer, int]:
+        """What `ask` brings in a slot of this lane, and the number of tries it took.
 
         ProviderError where the model serves nobody, RequestError where it rejects this request,
-        UnavailableError where every try failed.
+        UnavailableError where every try failed. What else `ask` raises goes through.
         """
+
+        async def once() -> Answer:
+            await self._enter()
+            try:
+                answer = await ask()
+            except ModelRateLimitError:
+                self._narrow()
+                raise
+            finally:
+                self._leave()
+            self.limit = min(self._ceiling, self.limit + 1 / self.limit)
+            return answer
+
         trials = _Trials(self._attempts, self)
         retrying = AsyncRetrying(
             retry=retry_if_exception(_may_help),
             stop=trials.exhausted,
             wait=self._pause,
+            sleep=self._sleep,
             reraise=True,
         )
         try:
-            reply: Reply = await retrying(self._once, request)
+            answer: Answer = await retrying(once)
         except ModelError as error:
             raise self._final(error) from error
-        self._answered, self._failures = True, 0
-        return reply, trials.count + 1
+        self.answered, self._failures = True, 0
+        return answer, trials.count + 1
 
-    async def _once(self, request: Request) -> Reply:
-        await self._enter()
-        try:
-            reply = await deliver(request)
-        except ModelRateLimitError:
-            self._narrow()
-            raise
-        finally:
-            self._leave()
-        self.limit = min(self._ceiling, self.limit + 1 / self.limit)
-        return reply
+    async def _sleep(self, seconds: float) -> None:
+        """Wait, but not when the run is stopping."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.closing.wait(), seconds)
 
     async def _enter(self) -> None:
         while self.busy >= int(self.limit):
             turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiting.append(turn)
-            await turn
+            try:
+                await turn
+            except asyncio.CancelledError:
+                if not turn.cancelled():
+                    self._wake()  # the turn was given to one who will not take it
+                raise
         self.busy += 1
 
     def _leave(self) -> None:
         self.busy -= 1
+        self._wake()
+
+    def _wake(self) -> None:
         free = int(self.limit) - self.busy
         while self._waiting and free > 0:
             turn = self._waiting.popleft()
@@ -108,7 +127,8 @@ class Lane:
     def _pause(self, state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
         asked = getattr(error, "retry_after", None)
-        return min(float(asked), LONGEST_WAIT) if asked is not None else self._backoff(state)
+        least = self._backoff(state)
+        return least if asked is None else max(least, min(float(asked), LONGEST_WAIT))
 
     def _final(self, error: ModelError) -> AnswerError | ProviderError:
         told = f"{self.name}: {str(error)[:300]}"
@@ -121,7 +141,7 @@ class Lane:
         self._failures += 1
         if isinstance(error, ModelRateLimitError):
             return ProviderError(f"{told}; still limited after {LONGEST_WAIT:.0f} s, run again later")
-        if not self._answered and isinstance(error, ModelConnectionError):
+        if not self.answered and isinstance(error, ModelConnectionError):
             return ProviderError(f"{told}; start the server or correct `connect`, then run again")
         if self._failures > 2 * self._ceiling:
             return ProviderError(f"{told}; {self._failures} calls in a row failed, run again later")
@@ -144,7 +164,7 @@ class _Trials:
             self._limited += state.upcoming_sleep
             return self._limited > LONGEST_WAIT
         self.count += 1
-        if isinstance(error, ModelConnectionError) and not self._lane._answered:
+        if isinstance(error, ModelConnectionError) and not self._lane.answered:
             return self.count >= min(self._allowed, UNREACHABLE_AFTER)
         return self.count >= self._allowed
 

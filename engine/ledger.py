@@ -7,8 +7,11 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from psyche.engine.archive import Archive
 from psyche.engine.database import Database
 from psyche.engine.stages import STAGES, Route
+
+COLUMNS = ("in", "passed", "rejected", "failed", "pending", "passed on")
 
 
 @dataclass
@@ -27,17 +30,27 @@ class Line:
         """Records without a result yet."""
         return self.entered - self.ok - self.rejected.total() - self.failed.total()
 
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """The figures under COLUMNS."""
+        lost = self.rejected.total(), self.failed.total()
+        return (self.entered, self.ok, *lost, self.pending, self.emitted)
+
 
 @dataclass
 class Ledger:
-    """The lines in the order of the score, `read` first; `repairs` counts what readers mended."""
+    """The lines in the order of the score, `read` first; `repairs` counts what readers mended.
+
+    `was_read` says whether the sources have been read to the end.
+    """
 
     lines: list[Line]
     briefs: int
     repairs: Mapping[str, int]
+    was_read: bool
 
     @classmethod
-    def of(cls, database: Database, route: Route, repairs: Mapping[str, int]) -> Ledger:
+    def of(cls, database: Database, route: Route) -> Ledger:
         """Count the entries and results of a route."""
         names = ["read", *(stage.name for stage in STAGES)]
         query = (
@@ -45,12 +58,15 @@ class Ledger:
             " json_each(r.outputs) o WHERE e.chain = ? AND o.value LIKE 'brief-%'"
         )
         briefs = database.read(query, (route.fingerprints["read"], route.chains["read"]))[0][0]
-        return cls([_line(database, route, name) for name in names], briefs, repairs)
+        archive = Archive(database)
+        was_read = archive.note("read") == route.chains["read"]
+        lines = [_line(database, route, name) for name in names]
+        return cls(lines, briefs, archive.note("repairs") or {}, was_read)
 
     @property
     def complete(self) -> bool:
         """Whether every record that entered a stage has a result."""
-        return not any(line.pending for line in self.lines)
+        return self.was_read and not any(line.pending for line in self.lines)
 
     def imbalances(self) -> list[str]:
         """Where a stage took in another number of records than were passed on to it; empty when none got lost."""

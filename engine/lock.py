@@ -31,6 +31,8 @@ def hold(directory: Path) -> Iterator[None]:
             raise BusyError(
                 f"{directory}: in use by {owner}; wait for it, or give this run a directory of its own"
             ) from error
+        except OSError as error:
+            raise StorageError(f"{directory}: this file system has no locks; use a local disk") from error
         file.truncate(0)
         file.write(f"process {os.getpid()}")
         file.flush()

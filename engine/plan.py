@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from psyche.corpus.records import Question, Record, Reject
+from psyche.agents.agent import Role
+from psyche.corpus.records import Brief, Question, Record, Reject
 from psyche.engine import sources
 from psyche.engine.database import Database
 from psyche.engine.runfile import AGENTS, RunFile
@@ -58,7 +59,15 @@ def estimate(run: RunFile, base: Path, directory: Path) -> tuple[list[Estimate],
     counts, chars = _census(run, base)
     pilot = _pilot(directory / "run.db")
     calls = _calls(run, counts)
-    found = [_estimate(run, agent, calls[agent], chars, pilot.get(agent)) for agent in AGENTS]
+    found = [
+        _estimate(run, agent, calls[agent], chars, pilot.get(agent), run.role(agent))
+        for agent in AGENTS
+        if agent != "solver"
+    ]
+    found += [
+        _estimate(run, f"solver {name}", calls["solver"], chars, pilot.get("solver"), role)
+        for name, role in run.context().solvers.items()
+    ]
     return [one for one in found if one.calls], counts
 
 
@@ -72,6 +81,7 @@ def _census(run: RunFile, base: Path) -> tuple[Counter[str], float]:
             continue
         stage, made = sources.made_of(record, run.write)
         counts["briefs" if stage == "write" else "questions"] += len(made)
+        counts["open"] += sum(isinstance(one, Brief) and one.kind == "short" for one in made)
         if isinstance(record, Question):
             counts["open"] += record.key.kind == "open"
             chars += len(record.case + record.stem) + sum(map(len, record.options.values()))
@@ -87,7 +97,6 @@ def _calls(run: RunFile, counts: Mapping[str, int]) -> dict[str, float]:
     questions = counts["briefs"] + counts["questions"]
     rounds = run.refine.rounds
     attempts = questions * (TRIES + rounds)
-    solvers = len(run.context().solvers)
     return {
         "questioner": counts["briefs"],
         "ranker": 0,
@@ -96,20 +105,20 @@ def _calls(run: RunFile, counts: Mapping[str, int]) -> dict[str, float]:
         "prompter": questions * rounds,
         "critic": 2 * questions if rounds else 0,
         "grader": counts["open"] * (TRIES + rounds),
-        "solver": (questions - counts["open"]) * solvers,
+        "solver": questions - counts["open"],
     }
 
 
 def _estimate(
-    run: RunFile, agent: str, calls: float, chars: float, pilot: tuple[float, float, float] | None
+    run: RunFile, agent: str, calls: float, chars: float, pilot: tuple[float, float, float] | None, role: Role
 ) -> Estimate:
-    role = run.role(agent)
+    kind = agent.partition(" ")[0]
     model = next(m for m in run.models.values() if m.endpoint() == role.endpoint)
     if pilot:
         given, said, seconds = pilot
     else:
-        given = (_told(agent, run.language) + chars) * TOKENS_PER_CHAR[run.language]
-        said, seconds = OUTPUT[agent], SECONDS
+        given = (_told(kind, run.language) + chars) * TOKENS_PER_CHAR[run.language]
+        said, seconds = OUTPUT[kind], SECONDS
     price = model.price
     money = calls * (given * price.input + said * price.output) / 1e6 if price else None
     hours = calls * seconds / model.in_flight / 3600

@@ -1,7 +1,8 @@
 """The run file: which sources, which models, how far the loops go. TOML, checked before anything is spent.
 
 Every setting is marked: most decide what comes out and are part of a stage's fingerprint; those annotated with
-RUNTIME only decide how fast, and may change between two invocations of one run.
+RUNTIME only decide how fast, and may change between two invocations of one run. A test holds the fingerprints to
+these marks.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ class WriteSection(Section):
     per_passage: int = Field(default=4, gt=0)
     per_topic: int = Field(default=4, gt=0)
     kinds: tuple[QuestionKind, ...] = Field(default=("single", "multiple"), min_length=1)
-    redrafts: int = Field(default=1, ge=0)
+    redrafts: int = Field(default=1, ge=0, le=100)
 
 
 class DedupSection(Section):
@@ -109,8 +110,8 @@ class DedupSection(Section):
 class RefineSection(Section):
     """T retries until a rationale is right, then R rounds of refinement."""
 
-    retries: int = Field(default=3, ge=0)
-    rounds: int = Field(default=3, ge=0)
+    retries: int = Field(default=3, ge=0, le=100)
+    rounds: int = Field(default=3, ge=0, le=100)
 
 
 class SelectSection(Section):
@@ -122,7 +123,7 @@ class SelectSection(Section):
 class RunFile(Section):
     """The whole file."""
 
-    name: str = Field(pattern=r"^[\w.-]+$")
+    name: str = Field(pattern=r"^\w[\w.-]*$")
     language: Language = "zh"
     textbooks: tuple[SourceSection, ...] = ()
     banks: tuple[SourceSection, ...] = ()
@@ -188,7 +189,7 @@ def load_run_file(path: Path) -> RunFile:
         body = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError as error:
         raise RunFileError(f"{path}: no such file") from error
-    except (IsADirectoryError, PermissionError) as error:
+    except OSError as error:
         raise RunFileError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise RunFileError(f"{path}: not UTF-8 text; save the run file as UTF-8") from error

@@ -12,28 +12,22 @@ import gc
 import itertools
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from langchain_core.runnables import RunnableConfig
-
-from psyche.agents.exchange import carrier
 from psyche.corpus.duplicates import Wording, clusters
-from psyche.corpus.errors import AnswerError, PsycheError
-from psyche.corpus.records import Question, Record, Reject, Rejection
+from psyche.corpus.errors import PsycheError
+from psyche.corpus.records import Question, Record, Reject
 from psyche.engine import sources
 from psyche.engine.archive import PAGE, Archive, Result
 from psyche.engine.database import Database
 from psyche.engine.desk import Desk, StoppedError
 from psyche.engine.journal import Journal
 from psyche.engine.ledger import Ledger
+from psyche.engine.perform import perform
 from psyche.engine.runfile import RunFile
 from psyche.engine.stages import STAGES, Route, Stage
 from psyche.engine.tally import StageTally, Tally
-
-RECURSION_LIMIT = 1000
-"""Steps of one graph: far above what retries and rounds need, far below LangGraph's default."""
 
 
 def calm_collector() -> None:
@@ -70,17 +64,20 @@ class Scheduler:
         """Carry every record as far as it gets; raises what stopped the run, if something did."""
         await self._archive.leave_note("route", vars(self.route))
         await self._read()
-        for group in _between_barriers():
-            for stage in group:
-                await self._take_up(stage)
-            for stage in reversed(group):
-                await self._drain(stage)
-            if self._stop:
-                raise self._stop
+        try:
+            for group in _between_barriers():
+                for stage in group:
+                    await self._take_up(stage)
+                for stage in reversed(group):
+                    await self._drain(stage)
+                if self._stop:
+                    raise self._stop
+        finally:
+            await self._desk.settle()
 
     def ledger(self) -> Ledger:
         """The ledger as it stands."""
-        return Ledger.of(self._database, self.route, self._archive.note("repairs") or {})
+        return Ledger.of(self._database, self.route)
 
     async def _read(self) -> None:
         """Read the sources, unless these very sources were read to the end before."""
@@ -102,6 +99,10 @@ class Scheduler:
             await self._archive.commit(result, chain, [record], chain)
             return
         stage, made = sources.made_of(record, self._run.write)
+        if not made:
+            result = Result("read", record.id, "rejected", "nothing_to_ask", "no sentence that is long enough")
+            await self._archive.commit(result, chain, [record], chain)
+            return
         entering = [(self.route.chains[stage], one) for one in made]
         result = Result("read", record.id, "ok", outputs=tuple(one.id for one in made))
         await self._archive.commit(result, chain, [record], chain, entering)
@@ -110,7 +111,7 @@ class Scheduler:
         """What earlier invocations already decided is passed on without doing it again."""
         chain, fingerprint = self.route.chains[stage.name], self.route.fingerprints[stage.name]
         await self._archive.forget_unavailable(fingerprint)
-        await self._archive.pass_on(chain, fingerprint, self._next_chain(stage))
+        await self._archive.pass_on(chain, fingerprint, self.route.chains[_AFTER[stage.name]])
         total, done = self._archive.count(chain, fingerprint)
         self._tally.stages[stage.name] = StageTally(total, done)
 
@@ -138,82 +139,35 @@ class Scheduler:
             yield [self._archive.load(record_id) for record_id in ids]
 
     async def _worker(self, stage: Stage, work: Iterator[list[Record]]) -> None:
-        for records in work:
-            if self._stop:
-                return
-            try:
+        try:
+            for records in work:
+                if self._stop:
+                    return
                 await self._carry(stage, records)
-            except StoppedError:
-                return
-            except PsycheError as error:
-                self.stop(error)
-                return
+        except StoppedError:
+            return
+        except PsycheError as error:
+            self.stop(error)
 
     async def _carry(self, stage: Stage, records: list[Record]) -> None:
         """Take records through this stage, and what comes out on through the stages before the next barrier."""
         tally = self._tally.stages[stage.name]
         tally.started = tally.started or time.monotonic()
+        fingerprint, chain = self.route.fingerprints[stage.name], self.route.chains[_AFTER[stage.name]]
         passed: list[Record] = []
-        for result, outputs in await self._perform(stage, records):
+        calls: list[str] = []
+        for result, outputs in await perform(stage, records, self._context, self._desk.carrier(calls), calls):
             going_on = outputs if result.status == "ok" else []
-            chain = self._next_chain(stage)
-            await self._archive.commit(
-                result,
-                self.route.fingerprints[stage.name],
-                outputs,
-                entering=[(chain, record) for record in going_on],
-            )
+            entering = [(chain, record) for record in going_on]
+            await self._archive.commit(result, fingerprint, outputs, entering=entering)
             passed += going_on
         tally.count(len(records))
-        following = _following(stage)
+        following = _WITHOUT_WAITING.get(stage.name)
         if following is None:
             return
         self._tally.stages[following.name].total += len(passed)
         for record in passed:
             await self._carry(following, [record])
-
-    async def _perform(self, stage: Stage, records: list[Record]) -> list[tuple[Result, list[Record]]]:
-        """Run the stage's graph; for each record its result and the records that came of it."""
-        calls: list[str] = []
-        carrier.set(self._desk.carrier(calls))
-        given = records if stage.together else records[0]
-        config: RunnableConfig = {"recursion_limit": RECURSION_LIMIT}
-        try:
-            state = await stage.graph.ainvoke({stage.key: given}, config, context=self._context)
-        except AnswerError as error:
-            lost = ("failed", error.reason, str(error))
-            return [(Result(stage.name, record.id, *lost, calls=tuple(calls)), []) for record in records]
-        if stage.together:
-            return [_ranked(stage, record, state, calls) for record in records]
-        outcome = state["outcome"]
-        if not isinstance(outcome, Rejection):
-            made = Result(stage.name, records[0].id, "ok", outputs=(outcome.id,), calls=tuple(calls))
-            return [(made, [outcome])]
-        kept = [outcome.record] if outcome.record else []
-        result = Result(
-            stage.name,
-            records[0].id,
-            "rejected",
-            outcome.reason,
-            outcome.detail,
-            tuple(record.id for record in kept),
-            tuple(calls),
-        )
-        return [(result, list(kept))]
-
-    def _next_chain(self, stage: Stage) -> str:
-        names = [*(stage.name for stage in STAGES), "export"]
-        return self.route.chains[names[names.index(stage.name) + 1]]
-
-
-def _ranked(stage: Stage, record: Record, state: Mapping[str, Any], calls: list[str]) -> tuple[Result, list[Record]]:
-    """The best of a cluster goes on; the others are rejected in its favour."""
-    best: Question = state["best"]
-    if record.id == best.id:
-        return Result(stage.name, record.id, "ok", outputs=(record.id,), calls=tuple(calls)), [record]
-    detail = f"kept {best.id}: {state['reason']}"
-    result = Result(stage.name, record.id, "rejected", "near_duplicate", detail, calls=tuple(calls))
-    return result, []
 
 
 def _between_barriers() -> list[list[Stage]]:
@@ -227,9 +181,10 @@ def _between_barriers() -> list[list[Stage]]:
     return [group for group in groups if group]
 
 
-def _following(stage: Stage) -> Stage | None:
-    """The stage that a record goes on to without waiting."""
-    for group in _between_barriers():
-        if stage in group[:-1]:
-            return group[group.index(stage) + 1]
-    return None
+_AFTER = dict(itertools.pairwise([*(stage.name for stage in STAGES), "export"]))
+"""Whose chain a stage's records enter next."""
+
+_WITHOUT_WAITING = {
+    stage.name: following for group in _between_barriers() for stage, following in itertools.pairwise(group)
+}
+"""The stage that a record goes on to at once."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -55,11 +56,15 @@ def _matches(base: Path, pattern: str) -> list[Path]:
         return [base / path] if (base / path).is_file() else []
     root = Path(path.anchor) if path.is_absolute() else base
     inner = str(path.relative_to(path.anchor)) if path.is_absolute() else pattern
-    return sorted(found for found in root.glob(inner) if found.is_file())
+    try:
+        return sorted(found for found in root.glob(inner) if found.is_file())
+    except (ValueError, OSError) as error:
+        raise InputError(f"{pattern}: cannot be looked for: {error}") from error
 
 
 def _name(path: Path, base: Path) -> str:
-    return path.relative_to(base).as_posix() if path.is_relative_to(base) else path.name
+    name = path.relative_to(base).as_posix() if path.is_relative_to(base) else path.name
+    return os.fsencode(name).decode("utf-8", "replace")
 
 
 def digest(files: list[SourceFile]) -> str:
@@ -67,8 +72,11 @@ def digest(files: list[SourceFile]) -> str:
     total = hashlib.sha256()
     for file in sorted(files, key=lambda file: (file.kind, file.name)):
         total.update(f"{file.kind}\n{file.name}\n{file.licence}\n{file.language}\n".encode())
-        with file.path.open("rb") as stream:
-            total.update(hashlib.file_digest(stream, "sha256").digest())
+        try:
+            with file.path.open("rb") as stream:
+                total.update(hashlib.file_digest(stream, "sha256").digest())
+        except OSError as error:
+            raise InputError(f"{file.path}: cannot be read: {error.strerror}") from error
     return total.hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""The score: the stages in order, what each takes and gives, which graph plays it, and on what its result depends.
+"""The score: the stages in order, what each gives, which graph plays it, and on what its result depends.
 
 Nothing else knows the order. Questions of a bank enter at `dedup`, briefs made of passages and topics at `write`.
 """
@@ -14,7 +14,7 @@ import orjson
 
 from psyche.agents.agent import Role
 from psyche.agents.providers import identity
-from psyche.corpus.records import Brief, Example, Question, ReasoningItem, Record
+from psyche.corpus.records import Example, Question, ReasoningItem, Record
 from psyche.engine.runfile import RunFile
 from psyche.graphs import rank, refine, screen, select, write
 from psyche.prompts.prompt import load
@@ -32,7 +32,6 @@ class Stage:
     name: str
     graph: Any
     key: str
-    takes: type[Record]
     gives: type[Record]
     agents: tuple[str, ...]
     settings: tuple[str, ...] = ()
@@ -41,19 +40,18 @@ class Stage:
 
 
 STAGES = (
-    Stage("write", write.graph, "brief", Brief, Question, ("questioner",), ("write.redrafts",)),
-    Stage("dedup", rank.graph, "cluster", Question, Question, ("ranker",), ("dedup",), True),
-    Stage("screen", screen.graph, "question", Question, Question, ("screener",)),
+    Stage("write", write.graph, "brief", Question, ("questioner",), ("write.redrafts",)),
+    Stage("dedup", rank.graph, "cluster", Question, ("ranker",), ("dedup",), True),
+    Stage("screen", screen.graph, "question", Question, ("screener",)),
     Stage(
         "refine",
         refine.graph,
         "question",
-        Question,
         ReasoningItem,
         ("reasoner", "prompter", "critic", "grader"),
         ("refine",),
     ),
-    Stage("select", select.graph, "item", ReasoningItem, Example, ("solver",), ("select",)),
+    Stage("select", select.graph, "item", Example, ("solver",), ("select",)),
 )
 
 SOURCE_SETTINGS = ("language", "chunk", "write.per_passage", "write.per_topic", "write.kinds")
