@@ -140,7 +140,8 @@ class CompatibleChat(BaseChatModel):
         except aiohttp.ClientError as error:
             _fail(ModelConnectionError, f"{self.model}: {type(error).__name__}: {error}")
         if response.status != 200:
-            self._refuse(response, raw, key)
+            text = raw.decode("utf-8", "replace")
+            raise refusal(self.model, response.status, text, key, response.headers.get("Retry-After"))
         return raw
 
     def _session(self) -> aiohttp.ClientSession:
@@ -152,19 +153,31 @@ class CompatibleChat(BaseChatModel):
             )
         return self._sessions[loop]
 
-    def _refuse(self, response: aiohttp.ClientResponse, raw: bytes, key: str) -> NoReturn:
-        status = response.status
-        fallback = ModelAPIError if status >= 500 else ModelInvalidRequestError
-        kind = _ERRORS.get(status, fallback)
-        if status == 429 and b"insufficient_quota" in raw:
-            # An empty account answers like a busy server, but no waiting helps.
-            kind = ModelPermissionDeniedError
-        text = " ".join(raw.decode("utf-8", "replace").split())
-        if key:
-            # Servers quote the wrong key back; hidden before the cut, which could leave half of it.
-            text = text.replace(key, "***")
-        wait = seconds_to_wait(response.headers.get("Retry-After"))
-        _fail(kind, f"{self.model}: HTTP {status}: {text[:_EXCERPT]}", status, wait)
+
+def refusal(model: str, status: int, text: str, key: str = "", retry_after: str | None = None) -> ModelError:
+    """The error that an HTTP status means, with the start of the server's text and without the key."""
+    fallback = ModelAPIError if status >= 500 else ModelInvalidRequestError
+    kind = _ERRORS.get(status, fallback)
+    if status == 429 and "insufficient_quota" in text:
+        # An empty account answers like a busy server, but no waiting helps.
+        kind = ModelPermissionDeniedError
+    text = " ".join(text.split())
+    if key:
+        # Servers quote the wrong key back; hidden before the cut, which could leave half of it.
+        text = text.replace(key, "***")
+    return _error(kind, f"{model}: HTTP {status}: {text[:_EXCERPT]}", status, seconds_to_wait(retry_after))
+
+
+def unreached(model: str, error: Exception) -> ModelError | None:
+    """The timeout or the broken connection beneath another library's error; None where there is none."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, TimeoutError):
+            return _error(ModelTimeoutError, f"{model}: no answer in time: {cause}")
+        if isinstance(cause, OSError):
+            return _error(ModelConnectionError, f"{model}: {type(cause).__name__}: {cause}")
+        cause = cause.__cause__
+    return None
 
 
 def seconds_to_wait(header: str | None) -> float | None:
@@ -234,7 +247,11 @@ def _usage(usage: dict[str, Any]) -> UsageMetadata:
     )
 
 
-def _fail(kind: type[ModelError], text: str, status: int | None = None, wait: float | None = None) -> NoReturn:
+def _error(kind: type[ModelError], text: str, status: int | None = None, wait: float | None = None) -> ModelError:
     error = kind(text)
     vars(error).update(status_code=status, retry_after=wait)
-    raise error
+    return error
+
+
+def _fail(kind: type[ModelError], text: str, status: int | None = None) -> NoReturn:
+    raise _error(kind, text, status)

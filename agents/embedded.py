@@ -111,11 +111,23 @@ def _server(path: Path) -> _Server:
     return _Server(path)
 
 
+def check(path: Path) -> None:
+    """Raise ProviderError where a path leads to no GGUF file that can be read."""
+    if not path.is_file():
+        raise ProviderError(f"there is no file {path}; correct the path")
+    try:
+        with path.open("rb") as file:
+            magic = file.read(4)
+    except OSError as error:
+        raise ProviderError(f"{path}: {error.strerror}") from error
+    if magic != b"GGUF":
+        raise ProviderError(f"{path}: not a GGUF file")
+
+
 def _launch(path: Path) -> tuple[subprocess.Popen[bytes], dict[str, str]]:
     if find_spec("xllamacpp") is None:
         raise ProviderError("the embedded model needs llama.cpp: pip install 'psyche-synth[embedded]'")
-    if not path.is_file():
-        raise ProviderError(f"{path}: there is no such model; run `psyche model pull`")
+    check(path)
     with tempfile.TemporaryFile() as log:
         child = subprocess.Popen(
             (sys.executable, "-m", "psyche.agents.embedded", str(path)),

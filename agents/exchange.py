@@ -15,10 +15,13 @@ from functools import cache, cached_property
 from typing import Any
 
 import orjson
+from langchain_core.exceptions import ModelError
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage
 
+from psyche.agents.compatible import refusal, unreached
 from psyche.agents.providers import connect, disconnect, identity
+from psyche.corpus.errors import PsycheError, RequestError
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ class Reply:
 
 
 Carrier = Callable[[Request], Awaitable[Reply]]
-
+_EXCERPT = 200
 
 _open: dict[Endpoint, BaseChatModel] = {}
 
@@ -119,11 +122,27 @@ async def close_models() -> None:
 
 
 async def deliver(request: Request) -> Reply:
-    """Ask the model, once. Raises what the provider raises."""
+    """Ask the model, once.
+
+    Raises the `Model*Error`s of langchain_core.exceptions, and RequestError for whatever else a model raises.
+    """
     model = chat_model(request.endpoint)
     messages: list[Any] = list(request.messages)
-    message = await model.ainvoke(messages, **request.arguments())
-    return read(message)
+    try:
+        return read(await model.ainvoke(messages, **request.arguments()))
+    except (PsycheError, ModelError):
+        raise
+    # Integrations and users' models raise what they like, and one bad call must not end the run.
+    except Exception as error:
+        raise _known(request.model, error) from error
+
+
+def _known(model: str, error: Exception) -> ModelError | RequestError:
+    status = getattr(error, "status_code", None)
+    if isinstance(status, int):
+        return refusal(model, status, str(error))
+    text = " ".join(str(error).split())[:_EXCERPT]
+    return unreached(model, error) or RequestError(f"{model}: {type(error).__name__}: {text}")
 
 
 def read(message: AIMessage) -> Reply:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import json
 import os
 import re
 from difflib import get_close_matches
@@ -25,6 +26,7 @@ from typing import Any, NamedTuple
 import openai
 from langchain.chat_models import init_chat_model
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
+from langchain_core.exceptions import ModelAPIError
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatResult
@@ -33,8 +35,8 @@ from pydantic import SecretStr, ValidationError
 from yarl import URL
 
 from psyche.agents import weights
-from psyche.agents.compatible import CompatibleChat, seconds_to_wait
-from psyche.agents.embedded import EmbeddedChat
+from psyche.agents.compatible import CompatibleChat, refusal, unreached
+from psyche.agents.embedded import EmbeddedChat, check
 from psyche.agents.scripted import script
 from psyche.corpus.errors import ProviderError
 
@@ -45,6 +47,9 @@ _PUBLIC = {
 }
 _OTHERS = ("anthropic", "google_genai", "mistralai", "ollama", "openrouter")
 _KINDS = ("embedded", *_SELF_HOSTED, *_PUBLIC, "openai", "script", *_OTHERS)
+_FORMS = {kind: f"{kind}:MODEL" for kind in _KINDS}
+_FORMS |= {kind: f"{kind}:MODEL@URL" for kind in _SELF_HOSTED}
+_FORMS |= {"embedded": "embedded:FILE.gguf", "script": "script:FILE.jsonl"}
 _SPEC = re.compile(r"(?P<kind>[\w.-]+):(?P<name>.+?)(?:@(?P<url>https?://\S+))?")
 _FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+:[A-Za-z_]\w*")
 
@@ -72,9 +77,30 @@ class _OpenAIChat(ChatOpenAI):
         try:
             return await super()._agenerate(messages, stop, run_manager, **kwargs)
         except openai.APIStatusError as error:
-            wait = seconds_to_wait(error.response.headers.get("Retry-After"))
-            vars(error).update(retry_after=wait)
+            key = self.openai_api_key
+            hidden = key.get_secret_value() if isinstance(key, SecretStr) else ""
+            response = error.response
+            wait = response.headers.get("Retry-After")
+            # Without its cause, which may quote the key.
+            raise refusal(self.model_name, response.status_code, response.text, hidden, wait) from None
+        except openai.APIConnectionError as error:
+            # The SDK's transport calls a refused connection a timeout.
+            if found := unreached(self.model_name, error):
+                raise found from error
             raise
+        except json.JSONDecodeError as error:
+            raise ModelAPIError(f"{self.model_name}: not a chat completion: {error}") from error
+
+    def _create_chat_result(
+        self, response: dict[str, Any] | openai.BaseModel, generation_info: dict[str, Any] | None = None
+    ) -> ChatResult:
+        try:
+            result = super()._create_chat_result(response, generation_info)
+            if not result.generations:
+                raise LookupError("no choices")
+            return result
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise ModelAPIError(f"{self.model_name}: not a chat completion: {error}") from error
 
 
 def connect(
@@ -141,35 +167,44 @@ def _parse(spec: str) -> _Spec:
         return _Spec(spec, "embedded", "", None)
     found = _SPEC.fullmatch(spec)
     if found is None:
-        example = "vllm:qwen3-8b@http://localhost:8000"
-        near = _did_you_mean(spec)
-        raise ProviderError(f"{spec!r} names no model: write KIND:MODEL, as in {example}{near}")
+        form = _FORMS.get(spec.rstrip(":"))
+        wanted = form or f"KIND:MODEL, as in vllm:qwen3-8b@http://localhost:8000{_kinds(spec)}"
+        raise ProviderError(f"{spec!r} names no model: write {wanted}")
     return _Spec(spec, found["kind"], found["name"], found["url"])
 
 
-def _did_you_mean(kind: str) -> str:
+def _kinds(kind: str) -> str:
     near = get_close_matches(kind, _KINDS, n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    meant = f"; did you mean {near[0]!r}?" if near else ";"
+    return f"{meant} known are {', '.join(_KINDS)}, and package.module:function for a function of yours"
 
 
 def _key(spec: str, env: str) -> SecretStr:
-    if not (key := os.environ.get(env)):
+    if not (key := os.environ.get(env, "").strip()):
         raise ProviderError(f"{spec} needs a key: set the environment variable {env}")
+    if not (key.isascii() and key.isprintable()):
+        raise ProviderError(f"{spec}: the key in {env} has characters that no key can have; set it anew")
     return SecretStr(key)
 
 
 def _base(url: str | None, spec: str) -> str:
     if url is None:
-        raise ProviderError(f"{spec} needs an address: {spec}@http://HOST:PORT/v1")
-    parsed = URL(url)
+        form = f"{spec.partition('@')[0]}@http://HOST:PORT/v1"
+        raise ProviderError(f"{spec} needs an address that begins with http:// or https://: {form}")
+    try:
+        parsed = URL(url)
+    except ValueError as error:
+        raise ProviderError(f"{spec}: {url} is not an address: {error}") from error
+    if not parsed.host:
+        raise ProviderError(f"{spec}: {url} is not an address: it names no host")
     return str(parsed / "v1" if parsed.path == "/" else parsed).rstrip("/")
 
 
 def _gguf(spec: _Spec) -> Path:
     path = Path(spec.name) if spec.name else weights.find()
-    if path is None or not path.is_file():
-        missing = f"there is no file {path}" if path else "the embedded model is not here yet"
-        raise ProviderError(f"{spec.text}: {missing}; run `psyche model pull`")
+    if path is None:
+        raise ProviderError(f"{spec.text}: the embedded model is not here yet; run `psyche model pull`")
+    check(path)
     return path
 
 
@@ -179,7 +214,7 @@ def _openai(spec: _Spec, key: SecretStr, timeout: float, connections: int) -> Ba
     limits = type(openai.DEFAULT_CONNECTION_LIMITS)(max_connections=connections)
     return _OpenAIChat(
         model=spec.name,
-        base_url=spec.url,
+        base_url=_base(spec.url, spec.text) if spec.url else None,
         api_key=key,
         timeout=timeout,
         max_retries=0,
@@ -190,12 +225,11 @@ def _openai(spec: _Spec, key: SecretStr, timeout: float, connections: int) -> Ba
 def _made(spec: str) -> BaseChatModel:
     module, _, name = spec.partition(":")
     try:
-        function = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise ProviderError(f"{spec}: {error}") from error
-    if not callable(function):
-        raise ProviderError(f"{spec}: is no function but {type(function).__name__}")
-    model = function()
+        model = getattr(importlib.import_module(module), name)()
+    # The user's own code runs here, which may raise anything.
+    except Exception as error:
+        said = next(iter(str(error).splitlines()), "no reason given")
+        raise ProviderError(f"{spec}: {type(error).__name__}: {said}") from error
     if not isinstance(model, BaseChatModel):
         raise ProviderError(f"{spec}: returns {type(model).__name__}, not a LangChain chat model")
     return model
@@ -213,8 +247,7 @@ def _integration(spec: _Spec, key: SecretStr | None) -> BaseChatModel:
         wrong = error.errors()[0]["msg"]
         raise ProviderError(f"{spec.text}: cannot be set up: {wrong}") from error
     except ValueError as error:
-        near = _did_you_mean(spec.kind)
-        raise ProviderError(f"{spec.text}: unknown provider {spec.kind!r}{near}") from error
+        raise ProviderError(f"{spec.text}: unknown provider {spec.kind!r}{_kinds(spec.kind)}") from error
 
 
 def _bytes(path: Path) -> bytes:

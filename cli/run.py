@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from psyche.agents.exchange import close_models
-from psyche.cli.terminal import console, duration, ledger_table
+from psyche.cli.terminal import console, duration, ledger_table, unreadable
 from psyche.corpus.errors import PsycheError
 from psyche.engine import lock
 from psyche.engine.archive import Archive
@@ -42,7 +42,7 @@ class TerminatedRunError(PsycheError):
 
 
 def run_command(run_file: Path, out: Path | None) -> int:
-    """Run, export and report; the exit code is 1 where records failed."""
+    """Run, export and report; the exit code is 1 where records failed or files could not be read."""
     run = load_run_file(run_file)
     directory = out or Path("runs") / run.name
     calm_collector()
@@ -52,7 +52,8 @@ def run_command(run_file: Path, out: Path | None) -> int:
         written = export(archive, scheduler.route, ledger, run.name, directory / "export")
         _report(ledger, written, directory)
         _suggest(archive, scheduler.route)
-    return 1 if any(line.failed for line in ledger.lines) else 0
+        unread = unreadable(archive, scheduler.route)
+    return 1 if unread or any(line.failed for line in ledger.lines) else 0
 
 
 async def _run(run: RunFile, run_file: Path, database: Database) -> Scheduler:
@@ -139,7 +140,7 @@ def _report(ledger: Ledger, written: list[Written], directory: Path) -> None:
         console.print(f"the ledger does not balance: {problem}", style="bold red")
     for file in written:
         rows = "" if file.rows is None else f"  rows: {file.rows}"
-        console.print(f"{directory / 'export' / file.name}{rows}", soft_wrap=True)
+        console.print(f"{directory / 'export' / file.name}{rows}", soft_wrap=True, markup=False)
 
 
 def _suggest(archive: Archive, route: Route) -> None:

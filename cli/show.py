@@ -8,7 +8,7 @@ from typing import Any
 from rich.markup import escape
 from rich.text import Text
 
-from psyche.cli.terminal import console, ledger_table
+from psyche.cli.terminal import console, ledger_table, unreadable
 from psyche.corpus.errors import InputError, StorageError
 from psyche.corpus.records import (
     Brief,
@@ -33,9 +33,11 @@ def status_command(run: Path | None) -> None:
     directory = _directory(run)
     with Database(directory / "run.db", writable=False) as database:
         archive = Archive(database)
-        ledger = Ledger.of(database, _route(archive, directory))
+        route = _route(archive, directory)
+        ledger = Ledger.of(database, route)
         spent = Journal(database).spent()
-    console.print(f"{directory}: {'complete' if ledger.complete else 'not finished'}")
+        unreadable(archive, route)
+    console.print(f"{directory}: {'complete' if ledger.complete else 'not finished'}", markup=False)
     console.print(ledger_table(ledger))
     for what, count in sorted(ledger.repairs.items()):
         console.print(f"mended while reading: {what} {count}", style="dim")
@@ -81,7 +83,7 @@ def export_command(run: Path | None, to: Path | None) -> None:
         target = to or directory / "export"
         for file in export(archive, route, ledger, directory.name, target):
             rows = "" if file.rows is None else f"  rows: {file.rows}"
-            console.print(f"{target / file.name}{rows}", soft_wrap=True)
+            console.print(f"{target / file.name}{rows}", soft_wrap=True, markup=False)
 
 
 def _directory(run: Path | None) -> Path:
@@ -101,9 +103,9 @@ def _route(archive: Archive, directory: Path) -> Route:
 
 
 def _one(archive: Archive, prefix: str) -> str:
-    found = archive.find(prefix)
+    found = archive.find(prefix) if prefix and prefix.isascii() else []
     if not found:
-        raise InputError(f"{prefix}: no record begins so; ids are in the rows of an export")
+        raise InputError(f"{prefix!r}: no record begins so; ids are in the rows of an export")
     if len(found) > 1:
         raise InputError(f"{prefix}: {len(found)} records begin so: {', '.join(found[:5])}")
     return found[0]

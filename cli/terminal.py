@@ -6,7 +6,10 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from psyche.engine.archive import Archive
 from psyche.engine.ledger import COLUMNS, Ledger
+from psyche.engine.sources import UNREADABLE
+from psyche.engine.stages import Route
 
 console = Console(highlight=False)
 
@@ -37,3 +40,11 @@ def ledger_table(ledger: Ledger) -> Table:
         for reason, count in line.failed.most_common():
             table.add_row(f"  {reason}", "", "", "", str(count), style="dim")
     return table
+
+
+def unreadable(archive: Archive, route: Route) -> bool:
+    """Name on standard error the source files from which nothing could be taken; whether there are any."""
+    told = archive.details(route.chains["read"], route.fingerprints["read"], UNREADABLE)
+    for detail in told:
+        Console(stderr=True, highlight=False).print(f"psyche: {detail}", soft_wrap=True, markup=False)
+    return bool(told)

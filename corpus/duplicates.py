@@ -89,7 +89,7 @@ def clusters(
             place = parent[place]
         return place
 
-    for bucket in _buckets(texts, MinHashLSH(threshold=threshold, num_perm=permutations)):
+    for bucket in _buckets(texts, *bands(permutations, threshold)):
         for count, place in enumerate(bucket):
             for other in bucket[:count]:
                 if root(place) != root(other) and alike(place, other):
@@ -100,12 +100,18 @@ def clusters(
     yield from groups.values()
 
 
-def _buckets(signatures: list[Signature], index: MinHashLSH) -> Iterator[list[int]]:
-    """Places that share a band of their signatures, with datasketch's choice of bands for the index's threshold."""
-    for band in range(index.b):
+def bands(permutations: int, threshold: float) -> tuple[int, int]:
+    """The number of bands and the rows of each that datasketch chooses; ValueError where there is no good choice."""
+    index = MinHashLSH(threshold=threshold, num_perm=permutations)
+    return index.b, index.r
+
+
+def _buckets(signatures: list[Signature], count: int, rows: int) -> Iterator[list[int]]:
+    """Places that share a band of their signatures."""
+    for band in range(count):
         held: dict[bytes, int | list[int]] = {}
         for place, signature in enumerate(signatures):
-            key = signature[band * index.r : (band + 1) * index.r].tobytes()
+            key = signature[band * rows : (band + 1) * rows].tobytes()
             others = held.setdefault(key, place)
             if isinstance(others, list):
                 others.append(place)

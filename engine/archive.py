@@ -160,6 +160,14 @@ class Archive:
         rows = self._database.read(query, (fingerprint, chain, status))
         return rows[0] if rows else None
 
+    def details(self, chain: str, fingerprint: str, reason: str) -> list[str]:
+        """What is told of the records of a chain with this reason, in words."""
+        query = (
+            "SELECT r.detail FROM entry e JOIN result r ON r.fingerprint = ? AND r.record = e.record"
+            " WHERE e.chain = ? AND r.reason = ? ORDER BY r.detail"
+        )
+        return [row[0] for row in self._database.read(query, (fingerprint, chain, reason))]
+
     def rejected(self, chain: str, fingerprint: str, reason: str) -> Iterator[Record]:
         """The records that a stage made, but kept apart for this reason, ordered by id."""
         query = (

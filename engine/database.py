@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from psyche.corpus.errors import StorageError
+from psyche.corpus.errors import InputError, StorageError
 
 Statement = tuple[str, Sequence[Any]]
 VERSION = 1
@@ -62,7 +62,7 @@ class Database:
             if writable:
                 _prepare(path)
             elif not path.is_file():
-                raise StorageError(f"{path}: no run here; start one with `psyche run`")
+                raise InputError(f"{path.parent}: no run here; start one with `psyche run`")
             self._reader = _open(path, readonly=True)
             _check_version(self._reader, path)
             if writable:
@@ -180,7 +180,7 @@ def _prepare(path: Path) -> None:
     problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     connection.close()
     if problem != "ok":
-        raise StorageError(f"{path}: the database is damaged ({problem}); restore a copy of it")
+        raise StorageError(f"{path}: damaged ({problem[:120]!r}); restore a copy, or begin a new run directory")
 
 
 def _check_version(connection: sqlite3.Connection, path: Path) -> None:
@@ -200,6 +200,8 @@ def _storage_errors(path: Path) -> Iterator[None]:
     except (sqlite3.Error, OverflowError, UnicodeEncodeError) as error:
         if "full" in str(error):
             raise StorageError(f"{path}: the disk is full; free some space and run again to go on") from error
-        raise StorageError(f"{path}: {error}") from error
+        broken = "malformed" in str(error) or "not a database" in str(error)
+        remedy = "; restore a copy, or begin a new run directory" if broken else ""
+        raise StorageError(f"{path}: {error}{remedy}") from error
     except OSError as error:
         raise StorageError(f"{path}: {error.strerror or error}") from error

@@ -8,6 +8,7 @@ the same records give the same bytes. Files are written aside, synced and rename
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
@@ -52,7 +53,8 @@ def export(archive: Archive, route: Route, ledger: Ledger, name: str, target: Pa
         manifest = {file.name: {"rows": file.rows, "sha256": file.sha256} for file in written}
         _write(target / "manifest.json", [orjson.dumps(manifest, option=orjson.OPT_INDENT_2).decode()])
     except OSError as error:
-        raise StorageError(f"{target}: {error.strerror}; free some space and export again") from error
+        remedy = "free some space" if error.errno == errno.ENOSPC else "choose another directory"
+        raise StorageError(f"{target}: {error.strerror}; {remedy} and export again") from error
     return written
 
 

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from psyche.agents.agent import Role
 from psyche.agents.exchange import Endpoint
+from psyche.corpus.duplicates import bands
 from psyche.corpus.errors import RunFileError
 from psyche.corpus.records import Language, QuestionKind
 from psyche.graphs.context import Context
@@ -36,7 +37,7 @@ class Section(BaseModel):
 class SourceSection(Section):
     """Files of one kind: `path` is a file, or a pattern such as `pages/*.md`, relative to the run file."""
 
-    path: str
+    path: str = Field(min_length=1)
     licence: str = "unknown"
     language: Language | None = None
 
@@ -58,7 +59,7 @@ class ModelSection(Section):
     price: Annotated[Price | None, RUNTIME] = None
     in_flight: Annotated[int, Field(gt=0), RUNTIME] = 16
     attempts: Annotated[int, Field(gt=0), RUNTIME] = 6
-    timeout: Annotated[float, Field(gt=0), RUNTIME] = 600.0
+    timeout: Annotated[float, Field(gt=0, allow_inf_nan=False), RUNTIME] = 600.0
     api_key_env: Annotated[str | None, RUNTIME] = None
 
     def endpoint(self) -> Endpoint:
@@ -106,6 +107,11 @@ class DedupSection(Section):
     threshold: float = Field(default=0.7, gt=0, le=1)
     ngram: int = Field(default=5, gt=0)
 
+    @model_validator(mode="after")
+    def _has_bands(self) -> Self:
+        bands(self.permutations, self.threshold)
+        return self
+
 
 class RefineSection(Section):
     """T retries until a rationale is right, then R rounds of refinement."""
@@ -123,7 +129,7 @@ class SelectSection(Section):
 class RunFile(Section):
     """The whole file."""
 
-    name: str = Field(pattern=r"^\w[\w.-]*$")
+    name: str = Field(max_length=100, pattern=r"^\w[\w.-]*$")
     language: Language = "zh"
     textbooks: tuple[SourceSection, ...] = ()
     banks: tuple[SourceSection, ...] = ()
@@ -193,7 +199,7 @@ def load_run_file(path: Path) -> RunFile:
         raise RunFileError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise RunFileError(f"{path}: not UTF-8 text; save the run file as UTF-8") from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise RunFileError(f"{path}: not valid TOML: {error}") from error
     try:
         return RunFile.model_validate(body)
@@ -209,8 +215,17 @@ def _explain(error: ValidationError) -> str:
         return f"unknown key {place!r}{_meant(str(first['loc'][-1]), known)}"
     if first["type"] == "missing":
         return f"{place}: is missing"
-    message = first["msg"].removeprefix("Value error, ")
+    message = _PLAIN.get(first["type"]) or first["msg"].removeprefix("Value error, ")
     return f"{place}: {message}" if place else message
+
+
+_PLAIN = {
+    "tuple_type": "is a list; sources are written with two brackets, as in [[banks]]",
+    "model_type": "is a section, as in [models.NAME]",
+    "dict_type": "is a section, as in [models.NAME]",
+    "string_pattern_mismatch": "letters, digits, dot, dash and underscore only, and no dot in front",
+}
+"""What pydantic says in the words of its trade."""
 
 
 def _keys_at(place: tuple[int | str, ...]) -> tuple[str, ...]:

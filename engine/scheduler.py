@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from psyche.agents.exchange import chat_model
 from psyche.corpus.duplicates import Wording, clusters
 from psyche.corpus.errors import PsycheError
 from psyche.corpus.records import Question, Record, Reject
@@ -62,6 +63,8 @@ class Scheduler:
 
     async def go(self) -> None:
         """Carry every record as far as it gets; raises what stopped the run, if something did."""
+        for model in self._run.models.values():
+            chat_model(model.endpoint())  # what is wrong with a model is said before anything is read or spent
         await self._archive.leave_note("route", vars(self.route))
         await self._read()
         try:

@@ -18,6 +18,9 @@ from psyche.corpus.text import length, sentences
 from psyche.corpus.topics import read_topics
 from psyche.engine.runfile import RunFile, SourceSection, WriteSection
 
+UNREADABLE = "unreadable_file"
+"""The reason of a file from which nothing could be taken."""
+
 SHORTEST = 6
 """Units of `length` that a sentence needs in order to hold something to ask about."""
 
@@ -44,22 +47,23 @@ def source_files(run: RunFile, base: Path) -> list[SourceFile]:
     for kind, section in sections:
         paths = _matches(base, section.path)
         if not paths:
-            raise InputError(f"{section.path}: no such file (looked from {base})")
+            raise InputError(f"{section.path}: no such file (looked from {base.resolve()})")
         language = section.language or run.language
         found += [SourceFile(kind, path, _name(path, base), section.licence, language) for path in paths]
     return found
 
 
 def _matches(base: Path, pattern: str) -> list[Path]:
-    path = Path(pattern)
-    if not any(char in pattern for char in "*?["):
-        return [base / path] if (base / path).is_file() else []
-    root = Path(path.anchor) if path.is_absolute() else base
-    inner = str(path.relative_to(path.anchor)) if path.is_absolute() else pattern
+    """The files that a pattern finds; a path without wildcards is taken as it is, for its reader to judge."""
+    path = Path(pattern).expanduser()
     try:
-        return sorted(found for found in root.glob(inner) if found.is_file())
+        if not any(char in pattern for char in "*?["):
+            return [base / path] if os.path.lexists(base / path) else []
+        root = Path(path.anchor) if path.is_absolute() else base
+        inner = path.relative_to(path.anchor) if path.is_absolute() else path
+        return sorted(found for found in root.glob(str(inner)) if found.is_file())
     except (ValueError, OSError) as error:
-        raise InputError(f"{pattern}: cannot be looked for: {error}") from error
+        raise InputError(f"{pattern[:80]}: cannot be looked for: {error}") from error
 
 
 def _name(path: Path, base: Path) -> str:
@@ -72,12 +76,19 @@ def digest(files: list[SourceFile]) -> str:
     total = hashlib.sha256()
     for file in sorted(files, key=lambda file: (file.kind, file.name)):
         total.update(f"{file.kind}\n{file.name}\n{file.licence}\n{file.language}\n".encode())
-        try:
-            with file.path.open("rb") as stream:
-                total.update(hashlib.file_digest(stream, "sha256").digest())
-        except OSError as error:
-            raise InputError(f"{file.path}: cannot be read: {error.strerror}") from error
+        total.update(_content(file.path))
     return total.hexdigest()
+
+
+def _content(path: Path) -> bytes:
+    """Hash of a file; of one that cannot be read, the reason why: when that changes, it is read anew."""
+    try:
+        if not path.is_file():
+            return b"not a file"
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").digest()
+    except OSError as error:
+        return f"unreadable {error.errno}".encode()
 
 
 def read(file: SourceFile, run: RunFile, repairs: Counter[str]) -> Iterator[Passage | Topic | Question | Reject]:
@@ -85,17 +96,26 @@ def read(file: SourceFile, run: RunFile, repairs: Counter[str]) -> Iterator[Pass
 
     A file that cannot be read at all is one Reject, so that the other files are read all the same.
     """
-    origin: dict[str, Any] = {"source": file.name, "licence": file.licence, "language": file.language}
+    where = Origin(source=file.name, licence=file.licence)
+    empty = True
     try:
-        if file.kind == "textbook":
-            yield from read_document(file.path, **origin, low=run.chunk.low, high=run.chunk.high)
-        elif file.kind == "bank":
-            yield from read_bank(file.path, **origin, repairs=repairs)
-        else:
-            yield from read_topics(file.path, **origin)
+        for record in _records(file, run, repairs):
+            empty = False
+            yield record
     except InputError as error:
-        where = Origin(source=file.name, licence=file.licence)
-        yield Reject(reason="unreadable_file", detail=str(error), text="", origin=where)
+        yield Reject(reason=UNREADABLE, detail=str(error), text="", origin=where)
+        return
+    if empty:
+        yield Reject(reason=UNREADABLE, detail=f"{file.name}: nothing in it to use", text="", origin=where)
+
+
+def _records(file: SourceFile, run: RunFile, repairs: Counter[str]) -> Iterator[Passage | Topic | Question | Reject]:
+    origin: dict[str, Any] = {"source": file.name, "licence": file.licence, "language": file.language}
+    if file.kind == "textbook":
+        return read_document(file.path, **origin, low=run.chunk.low, high=run.chunk.high)
+    if file.kind == "bank":
+        return read_bank(file.path, **origin, repairs=repairs)
+    return read_topics(file.path, **origin)
 
 
 def made_of(record: Record, write: WriteSection) -> tuple[str, list[Record]]:

@@ -213,6 +213,9 @@ class FakeServer:
         self.headers.append(request.headers)
         digest = hashlib.sha256(raw)
         rule = self._rule(body)
+        if not {"drop", "status"} & rule.keys():
+            # Billed on arrival: whoever hangs up meanwhile has paid.
+            self.by_key[digest.hexdigest()] += 1
         if self.latency:
             await asyncio.sleep(self.latency / 1000 * (0.75 + digest.digest()[0] / 510))
         if rule.get("drop"):
@@ -223,7 +226,6 @@ class FakeServer:
             fault = rule.get("body", {"error": {"message": "a fault by rule"}})
             text = fault if isinstance(fault, str) else orjson.dumps(fault).decode()
             return web.Response(status=rule["status"], text=text, headers=rule.get("headers"))
-        self.by_key[digest.hexdigest()] += 1
         await asyncio.sleep(rule.get("hang", 0))
         content = self.answer(body) if self.answer else None
         reply = completion(body, content_of(body) if content is None else content, rule)

@@ -41,9 +41,17 @@ async def model(gguf: Path) -> AsyncIterator[EmbeddedChat]:
     await model.aclose()
 
 
-async def test_a_missing_file_says_how_to_get_it(tmp_path: Path) -> None:
-    with pytest.raises(ProviderError, match=r"none\.gguf: .* `psyche model pull`"):
+async def test_a_missing_file_says_to_correct_the_path(tmp_path: Path) -> None:
+    with pytest.raises(ProviderError, match=r"there is no file .*none\.gguf; correct the path$"):
         await EmbeddedChat(path=tmp_path / "none.gguf").ainvoke("你好")
+
+
+@pytest.mark.parametrize("content", [b"", b"GGU", b"<html>"])
+async def test_a_file_without_the_magic_bytes_is_not_loaded(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "page.gguf"
+    path.write_bytes(content)
+    with pytest.raises(ProviderError, match=r"page\.gguf: not a GGUF file$"):
+        await EmbeddedChat(path=path).ainvoke("你好")
 
 
 async def test_a_missing_runtime_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,21 +1,30 @@
 from __future__ import annotations
 
+import asyncio
 import sys
 import types
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
-from langchain_core.exceptions import ModelRateLimitError
+from langchain_core.exceptions import (
+    ModelAPIError,
+    ModelAuthenticationError,
+    ModelConnectionError,
+    ModelRateLimitError,
+    ModelTimeoutError,
+)
 from langchain_core.language_models import BaseChatModel
 from langchain_openai import ChatOpenAI
 
 from psyche.agents.compatible import CompatibleChat
 from psyche.agents.embedded import EmbeddedChat
+from psyche.agents.exchange import Endpoint, Request, close_models, deliver
 from psyche.agents.providers import connect, disconnect, identity
 from psyche.agents.scripted import ScriptedChat
-from psyche.corpus.errors import ProviderError
+from psyche.corpus.errors import CutOffError, ProviderError, RequestError
 from tests.fake_server import FakeServer
 
 
@@ -23,6 +32,21 @@ def compatible(spec: str, **settings: Any) -> CompatibleChat:
     model = connect(spec, **settings)
     assert isinstance(model, CompatibleChat)
     return model
+
+
+@pytest.fixture
+def own_module(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], str]:
+    """Writes the module of a user and gives its name."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def write(text: str) -> str:
+        (tmp_path / "mine").mkdir(exist_ok=True)
+        (tmp_path / "mine" / "models.py").write_text(text, "utf-8")
+        for name in ("mine", "mine.models"):
+            monkeypatch.delitem(sys.modules, name, raising=False)
+        return "mine.models"
+
+    return write
 
 
 @pytest.fixture
@@ -94,6 +118,23 @@ def test_a_missing_key_is_named(monkeypatch: pytest.MonkeyPatch, spec: str, env:
         connect(spec, api_key_env=env)
 
 
+def test_a_key_is_stripped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_KEY", " abc\r\n")
+    key = compatible("vllm:m@http://h", api_key_env="MY_KEY").api_key
+    assert key and key.get_secret_value() == "abc"
+    monkeypatch.setenv("MY_KEY", " \n")
+    with pytest.raises(ProviderError, match="set the environment variable MY_KEY"):
+        connect("vllm:m@http://h", api_key_env="MY_KEY")
+
+
+@pytest.mark.parametrize("key", ["sk-a\nb", "sk-密钥", "sk-\u200ba", "sk-\x7fa"])
+def test_a_key_that_no_header_can_carry_is_named_but_not_shown(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    monkeypatch.setenv("MY_KEY", key)
+    with pytest.raises(ProviderError, match="MY_KEY") as caught:
+        connect("vllm:m@http://h", api_key_env="MY_KEY")
+    assert "sk-" not in str(caught.value)
+
+
 async def test_openai_answers_through_its_own_class(openai_model: BaseChatModel, fake_server: FakeServer) -> None:
     assert isinstance(openai_model, ChatOpenAI)
     assert (await openai_model.ainvoke("你好", temperature=0)).text
@@ -124,6 +165,41 @@ async def test_openai_is_asked_once_and_not_again(openai_model: BaseChatModel, f
     assert len(fake_server.bodies) == 1
 
 
+@pytest.mark.parametrize("host", ["http://127.0.0.1:1", "http://127.0.0.1:1/v1"])
+async def test_openai_that_is_not_there_is_a_connection_error(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-openai")
+    model = connect(f"openai:gpt-x@{host}")
+    with pytest.raises(ModelConnectionError, match=r"gpt-x: .*127\.0\.0\.1"):
+        await model.ainvoke("你好")
+    await disconnect(model)
+
+
+async def test_openai_that_never_answers_is_a_timeout(fake_server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-openai")
+    fake_server.rules = [{"hang": 60}]
+    model = connect(f"openai:gpt-x@{fake_server.url}", timeout=0.2)
+    with pytest.raises(ModelTimeoutError):
+        await model.ainvoke("你好")
+    await disconnect(model)
+
+
+@pytest.mark.parametrize("kind", ["text/html", "application/json"])
+@pytest.mark.parametrize("body", ["<html>busy</html>", "[]", "{}", '{"choices": []}', '{"choices": [{"message": 1}]}'])
+async def test_a_body_of_openai_that_is_no_completion_is_worth_another_try(
+    openai_model: BaseChatModel, fake_server: FakeServer, body: str, kind: str
+) -> None:
+    fake_server.rules = [{"status": 200, "body": body, "headers": {"Content-Type": kind}}]
+    with pytest.raises(ModelAPIError, match="not a chat completion"):
+        await openai_model.ainvoke("你好")
+
+
+async def test_a_key_that_openai_quotes_back_is_hidden(openai_model: BaseChatModel, fake_server: FakeServer) -> None:
+    fake_server.rules = [{"status": 401, "body": {"error": {"message": "wrong key sk-openai"}}}]
+    with pytest.raises(ModelAuthenticationError, match=r"HTTP 401: .*wrong key \*{3}") as caught:
+        await openai_model.ainvoke("你好")
+    assert "sk-openai" not in str(caught.value) and caught.value.__cause__ is None
+
+
 def test_a_function_of_ones_own_makes_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
     model = ScriptedChat(respond=lambda *_: "好")
     module = types.ModuleType("own.models")
@@ -134,12 +210,72 @@ def test_a_function_of_ones_own_makes_the_model(monkeypatch: pytest.MonkeyPatch)
     assert identity("own.models:make") == "own.models:make"
     for spec, said in [
         ("own.models:none", "own.models:none: .*no attribute 'none'"),
-        ("own.models:text", "own.models:text: is no function but str"),
+        ("own.models:text", "own.models:text: TypeError: 'str' object is not callable"),
         ("own.models:wrong", "own.models:wrong: returns int"),
-        ("own.absent:make", "own.absent:make: No module named 'own.absent'"),
+        ("own.absent:make", "own.absent:make: ModuleNotFoundError: No module named 'own.absent'"),
     ]:
         with pytest.raises(ProviderError, match=said):
             connect(spec)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("raise RuntimeError('no GPU\\nand more')", "RuntimeError: no GPU$"),
+        ("def make():\n    raise KeyError('HOME2')", "KeyError: 'HOME2'$"),
+        ("def make(path):\n    return path", "TypeError: make.* missing 1 required"),
+        ("def make(:", "SyntaxError: invalid syntax"),
+        ("assert False", "AssertionError: no reason given$"),
+    ],
+)
+def test_what_ones_own_code_raises_is_told_with_its_spec(
+    own_module: Callable[[str], str], text: str, said: str
+) -> None:
+    spec = f"{own_module(text)}:make"
+    with pytest.raises(ProviderError, match=f"^{spec}: {said}"):
+        connect(spec)
+
+
+class StatusError(Exception):
+    status_code = 503
+
+
+def refused_connection() -> httpx.ConnectError:
+    error = httpx.ConnectError("All connection attempts failed")
+    error.__cause__ = ConnectionRefusedError(111, "refused")
+    return error
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind", "said"),
+    [
+        (KeyError("usage"), RequestError, "own.play:make: KeyError: 'usage'$"),
+        (ValueError("长" * 300), RequestError, "own.play:make: ValueError: 长{200}$"),
+        (httpx.InvalidURL("two\nlines"), RequestError, "InvalidURL: two lines$"),
+        (ConnectionResetError(104, "reset"), ModelConnectionError, "reset"),
+        (refused_connection(), ModelConnectionError, "refused"),
+        (TimeoutError("slow"), ModelTimeoutError, "slow"),
+        (StatusError("busy"), ModelAPIError, "HTTP 503: busy"),
+        (ModelRateLimitError("later"), ModelRateLimitError, "^later$"),
+        (CutOffError("half"), CutOffError, "^half$"),
+        (asyncio.CancelledError(), asyncio.CancelledError, "^$"),
+    ],
+)
+async def test_whatever_a_model_raises_is_an_error_that_a_run_knows(
+    monkeypatch: pytest.MonkeyPatch, raised: BaseException, kind: type[BaseException], said: str
+) -> None:
+    def respond(*_: object) -> str:
+        raise raised
+
+    module = types.ModuleType("own.play")
+    vars(module).update(make=lambda: ScriptedChat(respond=respond))
+    monkeypatch.setitem(sys.modules, "own", types.ModuleType("own"))
+    monkeypatch.setitem(sys.modules, "own.play", module)
+    request = Request("solver", Endpoint("own.play:make"), ({"role": "user", "content": "你好"},), {})
+    with pytest.raises(kind, match=said) as caught:
+        await deliver(request)
+    await close_models()
+    assert type(caught.value) is kind
 
 
 async def test_a_script_plays_its_file(tmp_path: Path) -> None:
@@ -162,13 +298,23 @@ def test_a_missing_integration_says_what_to_install() -> None:
     [
         ("vlm:m@http://h", "unknown provider 'vlm'; did you mean 'vllm'?"),
         ("depseek:m", "did you mean 'deepseek'?"),
-        ("quux:m", "unknown provider 'quux'$"),
+        ("quux:m", "unknown provider 'quux'; known are embedded, vllm, .*, script, .*"),
+        ("mine:make", "package.module:function for a function of yours$"),
         ("embeded", "did you mean 'embedded'?"),
         ("gpt-4", "names no model: write KIND:MODEL"),
         ("", "names no model"),
-        ("vllm:", "names no model"),
-        ("vllm:m", r"vllm:m needs an address: vllm:m@http://HOST:PORT/v1"),
-        ("embedded:/none/at/all.gguf", "there is no file /none/at/all.gguf; run `psyche model pull`"),
+        ("vllm:", "'vllm:' names no model: write vllm:MODEL@URL$"),
+        ("vllm", "'vllm' names no model: write vllm:MODEL@URL$"),
+        ("script", "write script:FILE.jsonl$"),
+        ("openai", "write openai:MODEL$"),
+        ("vllm:m", "needs an address that begins with http:// or https://: vllm:m@http://HOST:PORT/v1$"),
+        ("vllm:x@127.0.0.1:8000", "begins with http:// or https://: vllm:x@http://HOST:PORT/v1$"),
+        ("vllm:m@http://HOST:PORT/v1", "http://HOST:PORT/v1 is not an address"),
+        ("vllm:m@http://127.0.0.1:99999/v1", "http://127.0.0.1:99999/v1 is not an address"),
+        ("vllm:m@http://[::1/v1", r"http://\[::1/v1 is not an address"),
+        ("vllm:m@http:///v1", "http:///v1 is not an address: it names no host"),
+        ("embedded:/none/at/all.gguf", "there is no file /none/at/all.gguf; correct the path$"),
+        ("script:/none/at/all.jsonl", "/none/at/all.jsonl: No such file"),
     ],
 )
 def test_a_spec_that_names_nothing_says_what_to_write(spec: str, said: str) -> None:
@@ -187,14 +333,14 @@ def test_the_embedded_model_must_have_been_pulled(monkeypatch: pytest.MonkeyPatc
 def test_an_embedded_model_is_known_by_its_content(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     one, other = tmp_path / "m.gguf", tmp_path / "there" / "m.gguf"
     other.parent.mkdir()
-    one.write_bytes(b"weights")
-    other.write_bytes(b"weights")
+    one.write_bytes(b"GGUF weights")
+    other.write_bytes(b"GGUF weights")
     model = connect(f"embedded:{one}")
     assert isinstance(model, EmbeddedChat) and model.path == one
     assert identity(f"embedded:{one}") == identity(f"embedded:{other}")
     monkeypatch.setenv("PSYCHE_MODEL", str(one))
     assert identity("embedded") == identity(f"embedded:{one}")
-    other.write_bytes(b"other weights")
+    other.write_bytes(b"GGUF of others")
     assert identity(f"embedded:{one}") != identity(f"embedded:{other}")
 
 

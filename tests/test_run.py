@@ -240,6 +240,56 @@ async def test_the_budget_stops_the_run_before_it_is_passed(tmp_path: Path) -> N
     assert 0 < spent <= 0.5
 
 
+async def test_a_solver_that_is_refused_loses_its_vote_and_nothing_else(tmp_path: Path) -> None:
+    async with FakeServer(answer=answer) as server, FakeServer(rules=[{"refuse": True}]) as refusing:
+        path = run_file(tmp_path, server.url, 24)
+        more = f"""
+[models.other]
+connect = "compatible:other@{refusing.url}"
+[select]
+solvers = ["fake", "other", "fake"]
+"""
+        path.write_text(path.read_text() + more)
+        code, out, _ = await psyche("run", path, cwd=tmp_path)
+    assert code == 0
+    assert rows(tmp_path / "runs" / "trial" / "export" / "sft.jsonl")
+    assert "failed" not in out.partition("select")[2].splitlines()[0]
+
+
+async def test_a_ranker_that_is_cut_off_costs_its_verdict_and_not_the_cluster(tmp_path: Path) -> None:
+    rule = {"when": "【题 1】", "cut": True}
+    async with FakeServer(answer=answer, rules=[rule]) as server:
+        path = run_file(tmp_path, server.url, 6)
+        (tmp_path / "copy.json").write_bytes((tmp_path / "bank.json").read_bytes())
+        path.write_text(path.read_text() + '[[banks]]\npath = "copy.json"\n')
+        code, out, _ = await psyche("run", path, cwd=tmp_path)
+    assert code == 0
+    line = next(line for line in out.splitlines() if line.strip().startswith("dedup")).split()
+    assert line[1:5] == ["12", "6", "6", "0"]
+
+
+async def test_a_model_that_cannot_be_had_stops_the_run_before_anything_is_read(tmp_path: Path) -> None:
+    path = run_file(tmp_path, "http://127.0.0.1:9/v1", 4)
+    path.write_text(path.read_text() + '[models.deep]\nconnect = "deepseek:deepseek-chat"\n')
+    code, _, err = await psyche("run", path, cwd=tmp_path, DEEPSEEK_API_KEY="")
+    assert (code, err.count("\n")) == (6, 1)
+    assert "DEEPSEEK_API_KEY" in err
+
+
+async def test_a_full_disk_stops_the_run_with_one_line(tmp_path: Path) -> None:
+    async with FakeServer(answer=answer) as server:
+        path = run_file(tmp_path, server.url, 32)
+        limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, -1))"
+        words = [sys.executable, "-c", f"{limit}; from psyche.cli.main import main; main()", "run", str(path)]
+        pipe = asyncio.subprocess.PIPE
+        process = await asyncio.create_subprocess_exec(*words, cwd=tmp_path, stdout=pipe, stderr=pipe)
+        _, err = await process.communicate()
+        assert process.returncode == 5
+        assert err.count(b"\n") == 1
+        again, _, _ = await psyche("run", path, cwd=tmp_path)
+    assert again == 0, "with room, the same command goes on"
+
+
 async def test_changed_rounds_redo_the_refinement_and_use_all_other_calls_again(tmp_path: Path) -> None:
     async with FakeServer(answer=answer) as server:
         path = run_file(tmp_path, server.url, 24)
@@ -276,9 +326,11 @@ async def test_sources_that_cannot_be_read_are_named_and_the_rest_goes_on(tmp_pa
         (tmp_path / "binary.md").write_bytes(b"\x89PNG\0\0" * 10)
         more = '[[banks]]\npath = "empty.json"\n[[banks]]\npath = "torn.json"\n[[textbooks]]\npath = "binary.md"\n'
         path.write_text(path.read_text() + more)
-        code, out, _ = await psyche("run", path, cwd=tmp_path)
-    assert code == 0
+        code, out, err = await psyche("run", path, cwd=tmp_path)
+    assert code == 1
     assert "unreadable_file" in out
+    assert [line.partition(":")[0] for line in err.splitlines()] == ["psyche"] * 3
+    assert all(name in err for name in ("empty.json", "torn.json", "binary.md"))
     assert rows(tmp_path / "runs" / "trial" / "export" / "sft.jsonl")
 
 
@@ -287,7 +339,7 @@ async def test_a_source_that_is_not_there_is_refused_before_anything_is_asked(tm
     path.write_text(path.read_text() + '[[textbooks]]\npath = "no/*.md"\n')
     code, _, err = await psyche("run", path, cwd=tmp_path)
     assert code == 2
-    assert "no/*.md: no such file" in err
+    assert "no/*.md: no such file (looked from /" in err
 
 
 async def test_plan_foresees_at_least_the_calls_of_the_run(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from langchain_core.exceptions import ModelInvalidRequestError, ModelRateLimitEr
 from langchain_core.messages import AIMessage, BaseMessage
 
 from psyche.agents.scripted import ScriptedChat, script
-from psyche.corpus.errors import InputError
+from psyche.corpus.errors import ProviderError
 
 
 async def test_a_function_answers_and_is_told_the_keywords() -> None:
@@ -61,7 +61,7 @@ async def test_a_message_that_no_line_answers_is_named(tmp_path: Path) -> None:
 def test_a_line_that_is_no_part_is_named(tmp_path: Path, line: str) -> None:
     path = tmp_path / "play.jsonl"
     path.write_text(f'{{"when": "a", "say": "b"}}\n{line}\n', "utf-8")
-    with pytest.raises(InputError, match=r"play\.jsonl:2: "):
+    with pytest.raises(ProviderError, match=r"play\.jsonl:2: "):
         script(path)
 
 
@@ -71,10 +71,10 @@ def test_any_bytes_are_a_script_or_a_clear_error(tmp_path_factory: pytest.TempPa
     path.write_bytes(data)
     try:
         script(path)
-    except InputError as error:
+    except ProviderError as error:
         assert str(path) in str(error)
 
 
 def test_a_script_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"none\.jsonl: No such file"):
+    with pytest.raises(ProviderError, match=r"none\.jsonl: No such file"):
         script(tmp_path / "none.jsonl")

