@@ -10,6 +10,7 @@ import csv
 import io
 import json
 import re
+import textwrap
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -21,7 +22,7 @@ import orjson
 from psyche.corpus.errors import AnswerKeyError, InputError
 from psyche.corpus.keys import AnswerKey
 from psyche.corpus.records import Language, Origin, Question, QuestionKind, Reject
-from psyche.corpus.text import clean, length, read_text, sentence_spans
+from psyche.corpus.text import LIMIT, clean, length, read_text, sentence_spans
 
 Item = Mapping[str, Any]
 
@@ -38,6 +39,11 @@ _NUMBERING = re.compile(
 _TYPE_AT_END = re.compile(r"\s*(?:单选|多选)\s*$")
 _ANSWER_WITH_TEXT = re.compile(r"\s*([A-J])\s*[、.．:：]\s*(\S.*)", re.DOTALL)
 _CASE_PARTS = ("general_info", "case_introduction")
+_TEXTS = ("answer", "analysis", "explanation", "subject_name", "question_type", "kind", "case")
+_SURPLUS = "cells past the last column"
+
+# The default loses a bank for one long analysis; no field is longer than the longest file.
+csv.field_size_limit(LIMIT)
 
 
 def read_bank(
@@ -92,7 +98,9 @@ def _flattened(items: list[Any]) -> Iterator[tuple[str, Item | str]]:
     for number, item in enumerate(items, 1):
         place = f"item {number}"
         if isinstance(item, dict) and isinstance(item.get("questions_and_answers"), list):
-            case = "\n".join(str(item[part]) for part in _CASE_PARTS if item.get(part))
+            parts = [item[part] for part in _CASE_PARTS if item.get(part)]
+            # What is no text stays as it is, for its questions to be rejected.
+            case = "\n".join(parts) if all(isinstance(part, str) for part in parts) else parts
             for inner, question in enumerate(item["questions_and_answers"], 1):
                 known = question if isinstance(question, dict) else {"question": question}
                 yield f"{place}, question {inner}", {**known, "case": case}
@@ -114,8 +122,13 @@ def _line(number: int, line: str) -> Iterator[tuple[str, Item | str]]:
 
 
 def _rows(path: Path, source: str) -> Iterator[tuple[str, Item]]:
-    rows = csv.DictReader(io.StringIO(read_text(path), newline=""), strict=True)
+    rows = csv.DictReader(io.StringIO(read_text(path), newline=""), restkey=_SURPLUS, strict=True)
     try:
+        columns = rows.fieldnames or ()
+        if "question" not in columns:
+            found = textwrap.shorten(", ".join(columns), 200) or "none"
+            wanted = "`question`, `answer` and A, B, C … or `options`"
+            raise InputError(f"{source}: the columns are {found}; a table of questions has {wanted}")
         for row in rows:
             yield f"line {rows.line_num}", _from_row(row)
     except csv.Error as error:
@@ -124,6 +137,8 @@ def _rows(path: Path, source: str) -> Iterator[tuple[str, Item]]:
 
 def _from_row(row: Mapping[str, Any]) -> Item:
     """A CSV row with its option columns gathered: A, B, C …, or one `options` column that holds JSON."""
+    if _SURPLUS in row:
+        return row
     item = {name: value for name, value in row.items() if name and value is not None}
     if item.get("options", "").startswith("{"):
         try:
@@ -194,9 +209,12 @@ def _case_and_stem(question: str, repairs: Counter[str]) -> tuple[str, str]:
 
 def _malformed(item: Item) -> str | None:
     """What is wrong with an item's fields, if anything."""
+    if _SURPLUS in item:
+        columns = len(item) - 1
+        return f"{columns + len(item[_SURPLUS])} cells under {columns} columns"
     if not isinstance(item.get("question"), str) or not item["question"].strip():
         return "`question` is missing or no text"
-    for name in ("answer", "analysis", "explanation", "subject_name", "case"):
+    for name in _TEXTS:
         if not isinstance(item.get(name), str | None):
             return f"`{name}` is no text"
     options = item.get("options")

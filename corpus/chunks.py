@@ -41,12 +41,14 @@ def chunks(text: str, blocks: Sequence[Block], language: Language, low: int, hig
     longer than `high` is cut, at sentence ends. The chunks do not overlap and are in order.
     """
     packed: list[list[Block]] = [[]]
+    filled = 0
     for block in _cut(text, blocks, language, high):
-        filled = _size(text, packed[-1])
-        full = filled + length(text[block.start : block.end]) > high
-        if packed[-1] and (full or (block.heading and filled >= low)):
+        size = _size(text, [block])
+        if packed[-1] and (filled + size > high or (block.heading and filled >= low)):
             packed.append(_trailing_headings(packed[-1]))
+            filled = _size(text, packed[-1])
         packed[-1].append(block)
+        filled += size
     groups = [group for group in packed if group]
     if len(groups) > 1 and _size(text, groups[-1]) < low / 2:
         joined = groups[-2] + groups[-1]
@@ -57,10 +59,12 @@ def chunks(text: str, blocks: Sequence[Block], language: Language, low: int, hig
 
 
 def _trailing_headings(group: list[Block]) -> list[Block]:
-    """Take the headings off the end of a chunk: they belong to what follows."""
-    moved: list[Block] = []
-    while len(group) > 1 and group[-1].heading:
-        moved.insert(0, group.pop())
+    """Take the headings off the end of a chunk: they belong to what follows. Nothing but headings stays together."""
+    end = len(group)
+    while end and group[end - 1].heading:
+        end -= 1
+    moved = group[end:] if end else []
+    del group[len(group) - len(moved) :]
     return moved
 
 
@@ -71,11 +75,13 @@ def _cut(text: str, blocks: Sequence[Block], language: Language, high: int) -> I
         if length(body) <= high:
             yield block
             continue
-        start = last = 0
+        start = last = filled = 0
         for _, end in sentence_spans(body, language):
-            if last > start and length(body[start:end]) > high:
+            size = length(body[last:end])
+            if filled and filled + size > high:
                 yield Block(block.start + start, block.start + last, block.section)
-                start = last
+                start, filled = last, 0
+            filled += size
             last = end
         yield Block(block.start + start, block.end, block.section)
 

@@ -20,6 +20,11 @@ SHORTEST = 60
 
 _FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+# No label holds a bracket and no target an open parenthesis: to look past those for the end takes quadratic time.
+_NOTE = re.compile(r"^\[\^?[^\[\]\n]+\]:.*$|\[\^[^\[\]\n]+\]", re.MULTILINE)
+_TARGET = r"\((?:[^()]++|\([^()]*+\))*+\)"
+_IMAGE = re.compile(rf"!\[[^\[\]]*\]{_TARGET}")
+_LINK = re.compile(rf"\[([^\[\]]*)\]{_TARGET}(?:\{{[^{{}}\n]*\}})?")
 _CHAPTER = re.compile(
     r"第[一二三四五六七八九十百零〇\d]+[编篇章节](?:\s.{0,40})?|(?:Chapter|Section|Part)\s+[\dIVX]+\b.{0,60}"
 )
@@ -70,9 +75,10 @@ def read_document(
 
 def plain(markdown: str) -> str:
     """Markdown without its markup and footnotes: the words, the line breaks, list dashes and table bars."""
-    text = re.sub(r"^\[\^?[^\]\n]+\]:.*$|\[\^[^\]\n]+\]", "", _COMMENT.sub("", markdown), flags=re.MULTILINE)
-    text = re.sub(r"!\[[^\]]*\]\([^)]*\)", "", text)
-    text = re.sub(r"\[([^\]]*)\]\([^)]*\)(?:\{[^}\n]*\})?", r"\1", text)
+    # Past the last end of a comment no search for one can succeed.
+    closed, end, rest = markdown.rpartition("-->")
+    text = _COMMENT.sub("", closed + end) + rest
+    text = _LINK.sub(r"\1", _IMAGE.sub("", _NOTE.sub("", text)))
     text = re.sub(r"^(?:[!?]{3}.*|(?=.*---)[ \t:|-]++)$", "", text, flags=re.MULTILINE)
     text = re.sub(r"^[ \t]*(?:#{1,6}[ \t]+|>[ \t]?)", "", text, flags=re.MULTILINE)
     text = re.sub(r"(\*\*|__|~~|`)(.+?)\1", r"\2", text)
@@ -93,7 +99,8 @@ def _markdown_blocks(text: str) -> Iterator[Block]:
     for line in re.findall(r"[^\n]*\n|[^\n]+$", body):
         offsets.append(offsets[-1] + len(line))
     section: list[tuple[int, str]] = []
-    tokens = MarkdownIt("commonmark").enable("table").parse(body)
+    # `plain` sees to what is within a block.
+    tokens = MarkdownIt("commonmark").enable("table").disable(["inline", "text_join"]).parse(body)
     for place, token in enumerate(tokens):
         if token.level or token.map is None or token.nesting < 0:
             continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import stat
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,10 @@ from psyche.corpus.errors import InputError
 from psyche.corpus.records import Language
 
 _MIB = 1 << 20
+
+LIMIT = 64 * _MIB
+"""Bytes of the largest file that is read."""
+
 _HAN = r"\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 
 _BINARY = {
@@ -23,7 +28,14 @@ _BINARY = {
     b"\xff\xd8\xff": "a JPEG image",
     b"\x1f\x8b": "a gzip archive",
 }
-_BOMS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+# The mark of UTF-32 begins with that of UTF-16, and so is looked for first.
+_BOMS = {
+    b"\xef\xbb\xbf": "utf-8-sig",
+    b"\xff\xfe\0\0": "utf-32",
+    b"\0\0\xfe\xff": "utf-32",
+    b"\xff\xfe": "utf-16",
+    b"\xfe\xff": "utf-16",
+}
 # Text of one of the legacy encodings, read as another, is full of rare characters: "messy" to charset-normalizer.
 _MOST_CHAOS = 0.1
 
@@ -66,21 +78,25 @@ _STOP = re.compile(r"""(?:[。！？；!?…]|\.(?=["'”’)\]]*\s))+["'”’�
 _ABBREVIATION = re.compile(
     r"(?:\b(?:e\.g|i\.e|etc|vs|cf|al|approx|Dr|Mrs?|Ms|Prof|St|Jr|Sr|Figs?|Nos?|pp?|vol|eds?|ch|U\.S|[A-Z])|^\s*\d+)$"
 )
+# With room for the spaces before a list number; to look further back takes quadratic time.
+_LONGEST_ABBREVIATION = 40
 # Also a line that was broken by hand within a sentence.
 _LOWER_NEXT = re.compile(r"[ \t]*[a-z]")
 
 
-def read_text(path: Path, limit: int = 64 * _MIB) -> str:
-    """The text of a file with plain newlines: UTF-8, UTF-16 with a byte order mark, GB18030 or Big5.
+def read_text(path: Path, limit: int = LIMIT) -> str:
+    """The text of a file with plain newlines: UTF-8, UTF-16 or UTF-32 with a byte order mark, GB18030, Big5.
 
-    InputError where it is missing, a directory, empty, over `limit` bytes, binary, or in no encoding we can tell.
+    InputError where it is missing, no regular file, empty, over `limit` bytes, binary, or in no encoding we can tell.
     """
-    if path.is_dir():
-        raise InputError(f"{path}: a directory; name a file")
     try:
-        size = path.stat().st_size
-        if size > limit:
-            raise InputError(f"{path}: {size / _MIB:.1f} MiB, over the limit of {limit / _MIB:.1f} MiB; split it")
+        status = path.stat()
+        # To open a pipe is to wait for its writer.
+        if not stat.S_ISREG(status.st_mode):
+            raise InputError(f"{path}: not a file; name one that holds text")
+        if status.st_size > limit:
+            size = f"{status.st_size / _MIB:.1f} MiB, over the limit of {limit / _MIB:.1f} MiB"
+            raise InputError(f"{path}: {size}; split it")
         data = path.read_bytes()
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
@@ -109,7 +125,7 @@ def _decode(path: Path, data: bytes) -> str:
     except UnicodeDecodeError:
         guess = from_bytes(data, cp_isolation=["gb18030", "big5"]).best()
     if guess is None or guess.chaos > _MOST_CHAOS:
-        raise InputError(f"{path}: neither UTF-8 nor UTF-16, GB18030 or Big5; save it as UTF-8")
+        raise InputError(f"{path}: neither UTF-8 nor UTF-16, UTF-32, GB18030 or Big5; save it as UTF-8")
     return str(guess)
 
 
@@ -159,11 +175,14 @@ def sentence_spans(text: str, language: Language) -> Iterator[tuple[int, int]]:
 
     They end after 。！？；… or . ! ?, at the end of a line and of the text.
     """
-    start = 0
+    start = seen = 0
+    blank = True
     for stop in _STOP.finditer(text):
-        if text[start : stop.end()].strip() and not _goes_on(text, start, stop, language):
-            yield start, stop.end()
-            start = stop.end()
+        blank = blank and not text[seen : stop.end()].strip()
+        seen = stop.end()
+        if not blank and not _goes_on(text, start, stop, language):
+            yield start, seen
+            start, blank = seen, True
     if text[start:].strip():
         yield start, len(text)
 
@@ -174,4 +193,5 @@ def _goes_on(text: str, start: int, stop: re.Match[str], language: Language) -> 
         return stop[0][0] == "."
     if _LOWER_NEXT.match(text, stop.end()):
         return True
-    return stop[0] == "." and bool(_ABBREVIATION.search(text[start : stop.start()].rpartition("\n")[2]))
+    before = text[max(start, stop.start() - _LONGEST_ABBREVIATION) : stop.start()]
+    return stop[0] == "." and bool(_ABBREVIATION.search(before.rpartition("\n")[2]))

@@ -11,24 +11,39 @@ from psyche.corpus.errors import InputError
 from psyche.corpus.records import Language, Origin, Topic
 from psyche.corpus.text import clean, read_text
 
+LONGEST = 200
+"""Characters of a topic; what is longer is text."""
+
 
 def read_topics(path: Path, *, source: str, licence: str, language: Language) -> Iterator[Topic]:
-    """The topics of a text file, one a line with `#` comments, or of a JSON list of strings; each once.
+    """The topics of a .txt file, one a line with `#` comments, or of a .json list of strings; each once.
 
-    InputError where the file holds neither.
+    InputError where the file is neither, or a topic is over `LONGEST`.
     """
+    kind = path.suffix.lower()
+    if kind not in (".txt", ".json"):
+        raise InputError(f"{source}: a topic file is .txt or .json")
     text = read_text(path)
-    if path.suffix == ".json":
-        try:
-            lines = orjson.loads(text)
-        except orjson.JSONDecodeError as error:
-            raise InputError(f"{source}: line {error.lineno}: not valid JSON: {error.msg}") from error
-        if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
-            raise InputError(f"{source}: a topic file in JSON is a list of strings")
-    else:
-        lines = [line.partition("#")[0] for line in text.splitlines()]
-    names = dict.fromkeys(name for line in lines if (name := clean(line).strip()))
+    lines = _json(text, source) if kind == ".json" else [line.partition("#")[0] for line in text.splitlines()]
+    names: dict[str, None] = {}
+    for number, line in enumerate(lines, 1):
+        name = clean(line)
+        if len(name) > LONGEST:
+            place = f"{'topic' if kind == '.json' else 'line'} {number}"
+            raise InputError(f"{source}: {place}: {len(name)} characters; a topic has at most {LONGEST}")
+        if name:
+            names[name] = None
     if not names:
         raise InputError(f"{source}: no topic in it; write one a line")
     for name in names:
         yield Topic(name=name, language=language, origin=Origin(source=source, licence=licence))
+
+
+def _json(text: str, source: str) -> list[str]:
+    try:
+        body = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise InputError(f"{source}: line {error.lineno}: not valid JSON: {error.msg}") from error
+    if not isinstance(body, list) or not all(isinstance(topic, str) for topic in body):
+        raise InputError(f"{source}: a topic file in JSON is a list of strings")
+    return body

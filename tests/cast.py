@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from psyche.agents.exchange import Reply, Request
 
-Line = str | Callable[[Request], Reply]
+Line = str | Reply | Callable[[Request], Reply]
 
 
 class Cast:
@@ -21,6 +21,8 @@ class Cast:
         said = self.asked(request.role)
         self.requests.append(request)
         line = self.lines[request.role][min(said, len(self.lines[request.role]) - 1)]
+        if isinstance(line, Reply):
+            return line
         return Reply(text=line) if isinstance(line, str) else line(request)
 
     def asked(self, role: str) -> int:

@@ -146,6 +146,11 @@ def test_a_clean_item_needs_no_repair(tmp_path: Path) -> None:
         ({"options": {"A": 1}}, "malformed_item"),
         ({"options": {"AB": "x"}}, "malformed_item"),
         ({"options": {"A": "x", "a": "y"}}, "malformed_item"),
+        *(
+            ({name: value}, "malformed_item")
+            for name in ("analysis", "explanation", "subject_name", "question_type", "kind")
+            for value in (["single"], {"is": "single"}, 1)
+        ),
     ],
 )
 def test_what_cannot_be_mended_is_rejected_whole(tmp_path: Path, changes: dict[str, Any], reason: str) -> None:
@@ -154,6 +159,14 @@ def test_what_cannot_be_mended_is_rejected_whole(tmp_path: Path, changes: dict[s
     assert record.reason == reason
     assert json.loads(record.text) == ITEM | changes
     assert "item 1" in record.detail
+
+
+def test_a_case_that_is_no_text_costs_its_questions_alone(tmp_path: Path) -> None:
+    case = {"general_info": {"age": 32}, "case_introduction": "近三个月心烦。", "questions_and_answers": [ITEM]}
+    reject, question = read(written(tmp_path, case, ITEM))
+    assert isinstance(reject, Reject)
+    assert (reject.reason, reject.detail) == ("malformed_item", "item 1, question 1: `case` is no text")
+    assert isinstance(question, Question)
 
 
 def test_a_second_copy_within_a_file_is_rejected_and_not_lost(tmp_path: Path) -> None:
@@ -194,6 +207,24 @@ def test_a_table_has_its_options_in_columns_or_in_one(tmp_path: Path, encoding: 
     assert (record.kind, str(record.key)) == ("multiple", "AB")
 
 
+def test_a_field_of_a_table_may_be_long(tmp_path: Path) -> None:
+    path = tmp_path / "bank.csv"
+    path.write_text(f"question,A,B,answer,analysis\n记忆是什么,过程,状态,A,{'析' * 200_000}\n", "utf-8")
+    (record,) = read(path)
+    assert isinstance(record, Question)
+    assert len(record.analysis) == 200_000
+
+
+def test_a_row_with_more_cells_than_columns_costs_that_row_alone(tmp_path: Path) -> None:
+    path = tmp_path / "bank.csv"
+    path.write_text("question,A,B,answer\n记忆,是什么,过程,状态,A,B\n记忆是什么,过程,状态,A\n", "utf-8")
+    reject, question = read(path)
+    assert isinstance(reject, Reject)
+    assert (reject.reason, reject.detail) == ("malformed_item", "line 2: 6 cells under 4 columns")
+    assert all(cell in reject.text for cell in ("记忆", "是什么", "状态", "B"))
+    assert isinstance(question, Question)
+
+
 @pytest.mark.parametrize(
     ("name", "body", "says"),
     [
@@ -201,6 +232,8 @@ def test_a_table_has_its_options_in_columns_or_in_one(tmp_path: Path, encoding: 
         ("bank.json", "[" * 100_000, "not valid JSON"),
         ("bank.json", "{}", "a list of items"),
         ("bank.csv", 'question,answer\n"x" y,z\n', "line 2"),
+        ("bank.csv", "题目,A,B,答案\n记忆,过程,状态,A\n", "columns are 题目, A, B, 答案; .*`question`, `answer`"),
+        ("bank.csv", "\nx\n", "columns are none"),
         ("bank.xlsx", "x", r"\.json, \.jsonl or \.csv"),
     ],
 )

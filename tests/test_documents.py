@@ -107,3 +107,40 @@ def test_plain_text_has_its_chapters_by_their_titles(tmp_path: Path) -> None:
 def test_another_kind_of_file_is_refused_with_the_kinds_that_are_read(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"page\.docx.*\.md or \.txt"):
         read(page(tmp_path, "x", "page.docx"))
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("name", ["page.md", "page.txt"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "记忆。" * 60_000,
+        "记忆。\n" * 60_000,
+        "记忆。\n\n" * 30_000,
+        "# 记忆\n\n" * 30_000,
+        "![" * 200_000,
+        "[a](" * 100_000,
+        "[a](b){" * 60_000,
+        "[^" * 200_000,
+        "记<!--" * 100_000,
+        "---\n" + "标题: 记忆\n" * 40_000,
+    ],
+    ids=lambda text: repr(text[:8]),
+)
+def test_reading_takes_time_in_step_with_the_page(tmp_path: Path, name: str, text: str) -> None:
+    records = read(page(tmp_path, text, name))
+    assert sum(end - start for start, end in map(span, records)) > len(text) / 2
+
+
+@pytest.mark.parametrize(
+    ("markdown", "words"),
+    [
+        ('见[记忆](https://example.org/a_(b) "题")。', "见记忆。"),
+        ("[![图](a.png)](b.md)记忆", "记忆"),
+        ("[记忆](a.md){.term}与[1](b", "记忆与[1](b"),
+        ("记<!-- 一 <!-- 二 -->忆<!-- 三", "记忆<!-- 三"),
+        ("记忆[^1]\n\n[^1]: 注", "记忆"),
+    ],
+)
+def test_links_images_comments_and_notes_leave_their_words(markdown: str, words: str) -> None:
+    assert plain(markdown) == words

@@ -258,11 +258,10 @@ def refused_connection() -> httpx.ConnectError:
         (StatusError("busy"), ModelAPIError, "HTTP 503: busy"),
         (ModelRateLimitError("later"), ModelRateLimitError, "^later$"),
         (CutOffError("half"), CutOffError, "^half$"),
-        (asyncio.CancelledError(), asyncio.CancelledError, "^$"),
     ],
 )
 async def test_whatever_a_model_raises_is_an_error_that_a_run_knows(
-    monkeypatch: pytest.MonkeyPatch, raised: BaseException, kind: type[BaseException], said: str
+    monkeypatch: pytest.MonkeyPatch, raised: Exception, kind: type[Exception], said: str
 ) -> None:
     def respond(*_: object) -> str:
         raise raised
@@ -276,6 +275,18 @@ async def test_whatever_a_model_raises_is_an_error_that_a_run_knows(
         await deliver(request)
     await close_models()
     assert type(caught.value) is kind
+
+
+async def test_a_call_under_way_can_be_cancelled(fake_server: FakeServer) -> None:
+    fake_server.rules = [{"hang": 60}]
+    endpoint = Endpoint(f"vllm:m@{fake_server.url}")
+    call = asyncio.create_task(deliver(Request("solver", endpoint, ({"role": "user", "content": "你好"},), {})))
+    while not fake_server.bodies:
+        await asyncio.sleep(0.01)
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    await close_models()
 
 
 async def test_a_script_plays_its_file(tmp_path: Path) -> None:

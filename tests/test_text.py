@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import get_args
 
@@ -29,6 +30,7 @@ messy = st.one_of(st.text(), st.lists(fragments).map("".join))
         ("utf-8", SIMPLIFIED),
         ("utf-8-sig", SIMPLIFIED),
         ("utf-16", SIMPLIFIED),
+        ("utf-32", SIMPLIFIED),
         ("gb18030", SIMPLIFIED * 3),
         ("big5", TRADITIONAL * 3),
     ],
@@ -48,6 +50,7 @@ def test_text_reads_the_same_in_every_encoding(tmp_path: Path, encoding: str, te
         (b"PK\x03\x04 rest", "Word"),
         (b"abc\0def", "binary"),
         (b"\xff\xfe\x00", "broken utf-16"),
+        (b"\x00\x00\xfe\xff\x00", "broken utf-32"),
         (b"\x81\xff\x90\xfd\x8d" * 9, "save it as UTF-8"),
         (b"x" * 101, "over the limit"),
     ],
@@ -62,10 +65,23 @@ def test_what_is_no_text_is_refused_in_one_line(tmp_path: Path, data: bytes, say
     assert "\n" not in str(caught.value)
 
 
+def test_utf_32_is_read_in_either_order_of_its_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "page.txt"
+    path.write_bytes(b"\x00\x00\xfe\xff" + SIMPLIFIED.encode("utf-32-be"))
+    assert read_text(path) == SIMPLIFIED
+
+
+@pytest.mark.timeout(10)
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "page.txt")
+    with pytest.raises(InputError, match="not a file"):
+        read_text(tmp_path / "page.txt")
+
+
 def test_a_missing_file_and_a_directory_are_told_apart(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file"):
         read_text(tmp_path / "page.txt")
-    with pytest.raises(InputError, match="a directory"):
+    with pytest.raises(InputError, match="not a file"):
         read_text(tmp_path)
 
 
@@ -142,3 +158,9 @@ def test_sentences_lose_nothing_but_white_space(text: str, language: Language) -
     assert "".join("".join(found).split()) == "".join(text.split())
     assert all(sentence.strip() for sentence in found)
     assert [text[start:end].strip() for start, end in sentence_spans(text, language)] == found
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("text", ["A. " * 100_000, "x" + "\n" * 300_000])
+def test_sentences_take_time_in_step_with_the_text(text: str) -> None:
+    assert len(sentences(text, "en")) == 1
