@@ -6,25 +6,18 @@ keeps it whole; what could be mended on the way is mended and counted.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
-import textwrap
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
-import orjson
-
-from psyche.corpus.errors import AnswerKeyError, InputError
+from psyche.corpus.errors import AnswerKeyError
+from psyche.corpus.items import LETTERS, SURPLUS, Item, read_items
 from psyche.corpus.keys import AnswerKey
 from psyche.corpus.records import Language, Origin, Question, QuestionKind, Reject
-from psyche.corpus.text import LIMIT, clean, length, read_text, sentence_spans
-
-Item = Mapping[str, Any]
+from psyche.corpus.text import clean, length, sentence_spans
 
 SHORTEST_CASE = 30
 """Units of `length` from which on what comes before the last sentence of a case item is a vignette."""
@@ -32,18 +25,12 @@ SHORTEST_CASE = 30
 SHORTEST_STEM = 3
 """Units of `length` of a last sentence; what is shorter belongs to the one before."""
 
-LETTERS = tuple("ABCDEFGHIJ")
 _NUMBERING = re.compile(
     r"^\s*(?:(?P<kind>单选|多选|单项选择|多项选择)(?:题)?\s*[:：]\s*)?(?:\d{1,3}\s*[.．、](?!\d)\s*)?"
 )
 _TYPE_AT_END = re.compile(r"\s*(?:单选|多选)\s*$")
 _ANSWER_WITH_TEXT = re.compile(r"\s*([A-J])\s*[、.．:：]\s*(\S.*)", re.DOTALL)
-_CASE_PARTS = ("general_info", "case_introduction")
 _TEXTS = ("answer", "analysis", "explanation", "subject_name", "question_type", "kind", "case")
-_SURPLUS = "cells past the last column"
-
-# The default loses a bank for one long analysis; no field is longer than the longest file.
-csv.field_size_limit(LIMIT)
 
 
 def read_bank(
@@ -57,7 +44,7 @@ def read_bank(
     """
     origin = Origin(source=source, licence=licence)
     seen: set[str] = set()
-    for place, item in _items(path, source):
+    for place, item in read_items(path, source):
         if isinstance(item, str):
             yield Reject(reason="malformed_line", detail=place, text=item, origin=origin)
             continue
@@ -67,87 +54,6 @@ def read_bank(
             record = _reject("duplicate_in_file", detail, item, origin)
         seen.add(record.id)
         yield record
-
-
-def _items(path: Path, source: str) -> Iterator[tuple[str, Item | str]]:
-    """Each question of a file with the place where it stands; text where a line is no JSON object."""
-    kind = path.suffix.lower()
-    if kind == ".json":
-        yield from _flattened(_json(path, source))
-    elif kind == ".jsonl":
-        for number, line in enumerate(read_text(path).split("\n"), 1):
-            if line.strip():
-                yield from _line(number, line)
-    elif kind == ".csv":
-        yield from _rows(path, source)
-    else:
-        raise InputError(f"{source}: a question bank is .json, .jsonl or .csv")
-
-
-def _json(path: Path, source: str) -> list[Any]:
-    try:
-        body = orjson.loads(read_text(path))
-    except orjson.JSONDecodeError as error:
-        raise InputError(f"{source}: line {error.lineno}: not valid JSON: {error.msg}") from error
-    if not isinstance(body, list):
-        raise InputError(f"{source}: a bank in JSON is a list of items")
-    return body
-
-
-def _flattened(items: list[Any]) -> Iterator[tuple[str, Item | str]]:
-    for number, item in enumerate(items, 1):
-        place = f"item {number}"
-        if isinstance(item, dict) and isinstance(item.get("questions_and_answers"), list):
-            parts = [item[part] for part in _CASE_PARTS if item.get(part)]
-            # What is no text stays as it is, for its questions to be rejected.
-            case = "\n".join(parts) if all(isinstance(part, str) for part in parts) else parts
-            for inner, question in enumerate(item["questions_and_answers"], 1):
-                known = question if isinstance(question, dict) else {"question": question}
-                yield f"{place}, question {inner}", {**known, "case": case}
-        else:
-            yield place, item if isinstance(item, dict) else {"question": item}
-
-
-def _line(number: int, line: str) -> Iterator[tuple[str, Item | str]]:
-    try:
-        item = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        yield f"line {number}: {error.msg}", line
-        return
-    if not isinstance(item, dict):
-        yield f"line {number}: no JSON object", line
-        return
-    for place, question in _flattened([item]):
-        yield place.replace("item 1", f"line {number}", 1), question
-
-
-def _rows(path: Path, source: str) -> Iterator[tuple[str, Item]]:
-    rows = csv.DictReader(io.StringIO(read_text(path), newline=""), restkey=_SURPLUS, strict=True)
-    try:
-        columns = rows.fieldnames or ()
-        if "question" not in columns:
-            found = textwrap.shorten(", ".join(columns), 200) or "none"
-            wanted = "`question`, `answer` and A, B, C … or `options`"
-            raise InputError(f"{source}: the columns are {found}; a table of questions has {wanted}")
-        for row in rows:
-            yield f"line {rows.line_num}", _from_row(row)
-    except csv.Error as error:
-        raise InputError(f"{source}: line {rows.reader.line_num}: not valid CSV: {error}") from error
-
-
-def _from_row(row: Mapping[str, Any]) -> Item:
-    """A CSV row with its option columns gathered: A, B, C …, or one `options` column that holds JSON."""
-    if _SURPLUS in row:
-        return row
-    item = {name: value for name, value in row.items() if name and value is not None}
-    if item.get("options", "").startswith("{"):
-        try:
-            item["options"] = orjson.loads(item["options"])
-        except orjson.JSONDecodeError:
-            return item
-    elif "options" not in item:
-        item["options"] = {letter: item.pop(letter) for letter in LETTERS if letter in item}
-    return item
 
 
 def _record(item: Item, place: str, language: Language, origin: Origin, repairs: Counter[str]) -> Question | Reject:
@@ -209,9 +115,9 @@ def _case_and_stem(question: str, repairs: Counter[str]) -> tuple[str, str]:
 
 def _malformed(item: Item) -> str | None:
     """What is wrong with an item's fields, if anything."""
-    if _SURPLUS in item:
+    if SURPLUS in item:
         columns = len(item) - 1
-        return f"{columns + len(item[_SURPLUS])} cells under {columns} columns"
+        return f"{columns + len(item[SURPLUS])} cells under {columns} columns"
     if not isinstance(item.get("question"), str) or not item["question"].strip():
         return "`question` is missing or no text"
     for name in _TEXTS:

@@ -82,7 +82,9 @@ def plain(markdown: str) -> str:
     text = re.sub(r"^(?:[!?]{3}.*|(?=.*---)[ \t:|-]++)$", "", text, flags=re.MULTILINE)
     text = re.sub(r"^[ \t]*(?:#{1,6}[ \t]+|>[ \t]?)", "", text, flags=re.MULTILINE)
     text = re.sub(r"(\*\*|__|~~|`)(.+?)\1", r"\2", text)
-    text = html.unescape(re.sub(r"</?[a-zA-Z][^<>\n]*>", "", text))
+    # No character has a number of eight digits, and Python refuses to read very long ones.
+    text = re.sub(r"</?[a-zA-Z][^<>\n]*>|&#\d{8,};?", "", text)
+    text = html.unescape(text)
     return re.sub(r"\n{3,}", "\n\n", text).strip()
 
 
