@@ -101,7 +101,8 @@ async def _watch(tally: Tally) -> None:
     while True:
         await asyncio.sleep(PLAIN_EVERY)
         stages = ", ".join(f"{n} {s.done}/{s.total}" for n, s in tally.stages.items() if s.total)
-        console.print(f"{duration(tally.seconds)}: {stages or tally.latest}; {_calls(tally)}", soft_wrap=True)
+        now = tally.latest or f"{stages}; {_calls(tally)}"
+        console.print(f"{duration(tally.seconds)}: {now}", soft_wrap=True, markup=False)
 
 
 def _picture(tally: Tally) -> Group:
@@ -118,7 +119,7 @@ def _picture(tally: Tally) -> Group:
             f"{rate:.2f}/s" if rate else "",
             f"ETA {duration(stage.eta())}" if busy else "",
         )
-    return Group(table, Text(f"{duration(tally.seconds)}  {_calls(tally)}", style="dim"))
+    return Group(table, Text(f"{duration(tally.seconds)}  {tally.latest or _calls(tally)}", style="dim"))
 
 
 def _calls(tally: Tally) -> str:

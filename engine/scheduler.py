@@ -93,6 +93,8 @@ class Scheduler:
             records = sources.read(file, self._run, repairs)
             while batch := list(itertools.islice(records, PAGE)):
                 await asyncio.gather(*(self._take_in(record, chain) for record in batch))
+                if self._stop:
+                    raise self._stop
         await self._archive.leave_note("repairs", dict(repairs))
         await self._archive.leave_note("read", chain)
 
@@ -120,7 +122,14 @@ class Scheduler:
 
     async def _drain(self, stage: Stage) -> None:
         """Work off what is pending at a stage, `records_in_flight` at a time."""
-        work = self._clusters(stage) if stage.together else self._singles(stage)
+        work: Iterator[list[Record]]
+        if stage.together:
+            self._tally.latest = "looking for near-duplicates"
+            groups = await asyncio.to_thread(self._clusters, stage)
+            work = ([self._archive.load(record_id) for record_id in ids] for ids in groups)
+        else:
+            work = self._singles(stage)
+        self._tally.latest = ""
         async with asyncio.TaskGroup() as workers:
             for _ in range(self._run.records_in_flight):
                 workers.create_task(self._worker(stage, work))
@@ -130,16 +139,16 @@ class Scheduler:
         for record in self._archive.pending(chain, fingerprint):
             yield [record]
 
-    def _clusters(self, stage: Stage) -> Iterator[list[Record]]:
+    def _clusters(self, stage: Stage) -> list[list[str]]:
+        """The ids that are to be decided together; takes a while, and is to be called in a thread."""
         chain, fingerprint = self.route.chains[stage.name], self.route.fingerprints[stage.name]
         total, done = self._archive.count(chain, fingerprint)
         if total == done:
-            return
+            return []
         # What becomes of a cluster is decided as a whole; calls made for it before are in the journal.
         self._tally.stages[stage.name].done = 0
         questions = (record for record in self._archive.entries(chain) if isinstance(record, Question))
-        for ids in clusters(map(Wording.of, questions), **self._run.dedup.model_dump()):
-            yield [self._archive.load(record_id) for record_id in ids]
+        return list(clusters(map(Wording.of, questions), **self._run.dedup.model_dump()))
 
     async def _worker(self, stage: Stage, work: Iterator[list[Record]]) -> None:
         try:
