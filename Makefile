@@ -14,7 +14,7 @@ setup: .venv/ready
 
 demo: setup
 	$(BIN)/psyche model pull
-	$(BIN)/psyche run examples/demo/run.toml
+	$(BIN)/psyche run examples/demo/run.toml || [ $$? -eq 1 ]  # 1: some records failed, as a small model's do
 
 check: setup .types
 	$(BIN)/ruff check
