@@ -7,11 +7,8 @@ beside the answer, and it talks to aiohttp directly, at a fraction of the proces
 from __future__ import annotations
 
 import asyncio
-import math
 from asyncio import AbstractEventLoop
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, NoReturn
 from weakref import WeakKeyDictionary
 
@@ -20,13 +17,9 @@ import orjson
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.exceptions import (
     ModelAPIError,
-    ModelAuthenticationError,
     ModelConnectionError,
     ModelError,
     ModelInvalidRequestError,
-    ModelNotFoundError,
-    ModelPermissionDeniedError,
-    ModelRateLimitError,
     ModelTimeoutError,
 )
 from langchain_core.language_models import BaseChatModel
@@ -35,18 +28,9 @@ from langchain_core.messages.ai import InputTokenDetails, UsageMetadata
 from langchain_core.outputs import ChatGeneration, ChatResult
 from pydantic import PrivateAttr, SecretStr
 
+from psyche.agents.faults import EXCERPT, fault, refusal
+
 _ROLES = {"system": "system", "human": "user", "ai": "assistant"}
-# Any other 4xx is the request's own fault, any 5xx the server's.
-_ERRORS: dict[int, type[ModelError]] = {
-    401: ModelAuthenticationError,
-    402: ModelPermissionDeniedError,
-    403: ModelPermissionDeniedError,
-    404: ModelNotFoundError,
-    408: ModelTimeoutError,
-    409: ModelAPIError,
-    429: ModelRateLimitError,
-}
-_EXCERPT = 300
 
 
 class CompatibleChat(BaseChatModel):
@@ -154,51 +138,6 @@ class CompatibleChat(BaseChatModel):
         return self._sessions[loop]
 
 
-def refusal(model: str, status: int, text: str, key: str = "", retry_after: str | None = None) -> ModelError:
-    """The error that an HTTP status means, with the start of the server's text and without the key."""
-    fallback = ModelAPIError if status >= 500 else ModelInvalidRequestError
-    kind = _ERRORS.get(status, fallback)
-    if status == 429 and "insufficient_quota" in text:
-        # An empty account answers like a busy server, but no waiting helps.
-        kind = ModelPermissionDeniedError
-    text = " ".join(text.split())
-    if key:
-        # Servers quote the wrong key back; hidden before the cut, which could leave half of it.
-        text = text.replace(key, "***")
-    return _error(kind, f"{model}: HTTP {status}: {text[:_EXCERPT]}", status, seconds_to_wait(retry_after))
-
-
-def unreached(model: str, error: Exception) -> ModelError | None:
-    """The timeout or the broken connection beneath another library's error; None where there is none."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, TimeoutError):
-            return _error(ModelTimeoutError, f"{model}: no answer in time: {cause}")
-        if isinstance(cause, OSError):
-            return _error(ModelConnectionError, f"{model}: {type(cause).__name__}: {cause}")
-        cause = cause.__cause__
-    return None
-
-
-def seconds_to_wait(header: str | None) -> float | None:
-    """The seconds that a Retry-After header asks for, be it a number or a date (RFC 9110, 10.2.3).
-
-    None where there is no header or it makes no sense, 0 for a date gone by.
-    """
-    if header is None:
-        return None
-    try:
-        seconds = float(header)
-    except ValueError:
-        try:
-            date = parsedate_to_datetime(header)
-        except (ValueError, OverflowError):
-            return None
-        aware = date if date.tzinfo else date.replace(tzinfo=UTC)
-        seconds = (aware - datetime.now(UTC)).total_seconds()
-    return max(0.0, seconds) if math.isfinite(seconds) else None
-
-
 def _wire(message: BaseMessage) -> dict[str, Any]:
     role = _ROLES.get(message.type)
     if role is None:
@@ -211,7 +150,7 @@ def _read(raw: bytes) -> AIMessage:
         reply = orjson.loads(raw)
         return _message(reply, reply["choices"][0])
     except (ValueError, LookupError, TypeError, AttributeError):
-        text = " ".join(raw[:_EXCERPT].decode("utf-8", "replace").split())
+        text = " ".join(raw[:EXCERPT].decode("utf-8", "replace").split())
         _fail(ModelAPIError, f"not a chat completion: {text}", 200)
 
 
@@ -247,11 +186,5 @@ def _usage(usage: dict[str, Any]) -> UsageMetadata:
     )
 
 
-def _error(kind: type[ModelError], text: str, status: int | None = None, wait: float | None = None) -> ModelError:
-    error = kind(text)
-    vars(error).update(status_code=status, retry_after=wait)
-    return error
-
-
 def _fail(kind: type[ModelError], text: str, status: int | None = None) -> NoReturn:
-    raise _error(kind, text, status)
+    raise fault(kind, text, status)

@@ -19,7 +19,7 @@ from langchain_core.exceptions import ModelError
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage
 
-from psyche.agents.compatible import refusal, unreached
+from psyche.agents.faults import EXCERPT, refusal, unreached
 from psyche.agents.providers import connect, disconnect, identity
 from psyche.corpus.errors import PsycheError, RequestError
 
@@ -102,7 +102,6 @@ class Reply:
 
 
 Carrier = Callable[[Request], Awaitable[Reply]]
-_EXCERPT = 200
 
 _open: dict[Endpoint, BaseChatModel] = {}
 
@@ -141,7 +140,7 @@ def _known(model: str, error: Exception) -> ModelError | RequestError:
     status = getattr(error, "status_code", None)
     if isinstance(status, int):
         return refusal(model, status, str(error))
-    text = " ".join(str(error).split())[:_EXCERPT]
+    text = " ".join(str(error).split())[:EXCERPT]
     return unreached(model, error) or RequestError(f"{model}: {type(error).__name__}: {text}")
 
 

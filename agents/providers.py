@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import json
 import os
 import re
 from difflib import get_close_matches
@@ -25,18 +24,15 @@ from typing import Any, NamedTuple
 
 import openai
 from langchain.chat_models import init_chat_model
-from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
-from langchain_core.exceptions import ModelAPIError
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import BaseMessage
-from langchain_core.outputs import ChatResult
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr, ValidationError
 from yarl import URL
 
 from psyche.agents import weights
-from psyche.agents.compatible import CompatibleChat, refusal, unreached
+from psyche.agents.compatible import CompatibleChat
 from psyche.agents.embedded import EmbeddedChat, check
+from psyche.agents.openai_chat import OpenAIChat
 from psyche.agents.scripted import script
 from psyche.corpus.errors import ProviderError
 
@@ -59,48 +55,6 @@ class _Spec(NamedTuple):
     kind: str
     name: str
     url: str | None
-
-
-class _OpenAIChat(ChatOpenAI):
-    """OpenAI's class, made to answer and to fail as `CompatibleChat` does."""
-
-    async def _agenerate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        if "response_format" in kwargs:
-            # Past the SDK's parser, which turns an answer cut off into an error without the text.
-            kwargs["extra_body"] = {"response_format": kwargs.pop("response_format")}
-        try:
-            return await super()._agenerate(messages, stop, run_manager, **kwargs)
-        except openai.APIStatusError as error:
-            key = self.openai_api_key
-            hidden = key.get_secret_value() if isinstance(key, SecretStr) else ""
-            response = error.response
-            wait = response.headers.get("Retry-After")
-            # Without its cause, which may quote the key.
-            raise refusal(self.model_name, response.status_code, response.text, hidden, wait) from None
-        except openai.APIConnectionError as error:
-            # The SDK's transport calls a refused connection a timeout.
-            if found := unreached(self.model_name, error):
-                raise found from error
-            raise
-        except json.JSONDecodeError as error:
-            raise ModelAPIError(f"{self.model_name}: not a chat completion: {error}") from error
-
-    def _create_chat_result(
-        self, response: dict[str, Any] | openai.BaseModel, generation_info: dict[str, Any] | None = None
-    ) -> ChatResult:
-        try:
-            result = super()._create_chat_result(response, generation_info)
-            if not result.generations:
-                raise LookupError("no choices")
-            return result
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
-            raise ModelAPIError(f"{self.model_name}: not a chat completion: {error}") from error
 
 
 def connect(
@@ -212,7 +166,7 @@ def _openai(spec: _Spec, key: SecretStr, timeout: float, connections: int) -> Ba
     # The SDK's own pool slows down with each open connection. The type of its limits belongs to
     # httpx or httpx2, by the SDK's major version.
     limits = type(openai.DEFAULT_CONNECTION_LIMITS)(max_connections=connections)
-    return _OpenAIChat(
+    return OpenAIChat(
         model=spec.name,
         base_url=_base(spec.url, spec.text) if spec.url else None,
         api_key=key,

@@ -26,7 +26,8 @@ from langchain_core.exceptions import (
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 from pydantic import SecretStr
 
-from psyche.agents.compatible import CompatibleChat, seconds_to_wait
+from psyche.agents.compatible import CompatibleChat
+from psyche.agents.faults import seconds_to_wait
 from tests.fake_server import FakeServer
 
 KEY = "sk-a-very-secret-key"
