@@ -250,7 +250,7 @@ def refused_connection() -> httpx.ConnectError:
     ("raised", "kind", "said"),
     [
         (KeyError("usage"), RequestError, "own.play:make: KeyError: 'usage'$"),
-        (ValueError("长" * 300), RequestError, "own.play:make: ValueError: 长{200}$"),
+        (ValueError("长" * 300), RequestError, "own.play:make: ValueError: 长{300}$"),
         (httpx.InvalidURL("two\nlines"), RequestError, "InvalidURL: two lines$"),
         (ConnectionResetError(104, "reset"), ModelConnectionError, "reset"),
         (refused_connection(), ModelConnectionError, "refused"),
