@@ -10,6 +10,9 @@ from psyche.corpus.records import Question
 
 prompter = Agent("prompter")
 
+REPEATED = {"zh": 10, "en": 30}
+"""Letters in a row, without spaces and punctuation, that make a stretch of a rationale: about half a clause."""
+
 _LETTER = {
     "zh": re.compile(r"(?<![A-Za-z])[A-J](?![A-Za-z])|选项?\s*[A-Ja-j](?![A-Za-z])"),
     # "A" is an article, and "I" a pronoun.
@@ -37,11 +40,13 @@ async def improve(roles: Roles, question: Question, prompt: str, rationale: str,
     return said.prompt.strip()
 
 
-def gives_away(prompt: str, question: Question) -> bool:
-    """Whether a candidate prompt names an option by letter, or quotes a right one that the question itself does not.
+def gives_away(prompt: str, question: Question, rationale: str) -> bool:
+    """Whether a candidate prompt may carry the answer over from the rationale it was written from.
 
-    The prompter has seen a rationale that ends in the gold answer, and its words go to the reasoner: without
-    this check the loop could show the gold answer to itself.
+    The prompter has seen a rationale that ends in the gold answer, and its words go to the reasoner: without this
+    check the loop could show the gold answer to itself. A prompt that names an option by letter, quotes a right
+    option or repeats a stretch of the rationale is taken to do so, unless the words are the question's own. A hint
+    in other words is not found.
     """
     if question.key.kind == "choice":
         if _LETTER[question.language].search(prompt):
@@ -49,8 +54,11 @@ def gives_away(prompt: str, question: Question) -> bool:
         right = [question.options[letter] for letter in question.key.value]
     else:
         right = list(question.key.value)
-    said, asked = _folded(prompt), _folded(question.case + question.stem)
-    return any(text and text in said and text not in asked for text in map(_folded, right))
+    said, asked, written = map(_folded, (prompt, question.case + question.stem, rationale))
+    size = REPEATED[question.language]
+    repeated = (written[start : start + size] for start in range(len(written) - size + 1))
+    telling = [*map(_folded, right), *repeated]
+    return any(text and text in said and text not in asked for text in telling)
 
 
 def _folded(text: str) -> str:

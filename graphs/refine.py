@@ -71,7 +71,7 @@ async def revise(state: State, runtime: Runtime[Context]) -> dict[str, object]:
     current = accepted(state)[-1]
     number = len(state["rounds"])
     prompt = await improve(runtime.context.roles, state["question"], current.prompt, current.rationale, sample=number)
-    given_away = gives_away(prompt, state["question"])
+    given_away = gives_away(prompt, state["question"], current.rationale)
     if prompt != current.prompt and not given_away:
         return {"prompt": prompt}
     reverted = Round(

@@ -6,6 +6,7 @@ import pytest
 
 from psyche.agents.agent import Role
 from psyche.agents.exchange import Endpoint, Reply, Request, carrier
+from psyche.agents.prompter import gives_away
 from psyche.corpus.keys import AnswerKey
 from psyche.corpus.records import Origin, Question, ReasoningItem, Rejection
 from psyche.graphs.context import Context
@@ -128,6 +129,35 @@ async def test_a_prompt_that_gives_the_answer_away_never_reaches_the_reasoner(le
     assert isinstance(item, ReasoningItem)
     assert [turn.note for turn in item.rounds[1:]] == ["prompt_gives_answer_away"] * 2
     assert cast.asked("reasoner") == 1
+
+
+async def test_a_prompt_that_repeats_the_rationale_never_reaches_the_reasoner() -> None:
+    told = "由此可见，是后面学的内容妨碍了前面学的内容的提取。"
+    leak = f"先界定概念。{told}"
+    cast = Cast(reasoner=[right(told)], prompter=[says(prompt=leak)])
+    item = await refine(cast, question(), rounds=1)
+    assert isinstance(item, ReasoningItem)
+    assert item.rounds[1].note == "prompt_gives_answer_away"
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize(
+    "harmless", ["Be a careful reader, e.g. define each concept first.", "先界定概念，再逐项比较。"]
+)
+def test_a_prompt_about_method_gives_nothing_away(harmless: str, language: str) -> None:
+    assert not gives_away(harmless, question(language=language), "Interference works backwards here.")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "options"),
+    [
+        ("Recall OPERANT  conditioning.", {"A": "shaping", "B": "Operant conditioning."}),
+        ("Think of option a first.", {"A": "x", "B": "y"}),
+        ("请联系操作性条件反射来想", {"A": "消退", "B": "操作性条件反射。"}),
+    ],
+)
+def test_case_width_and_punctuation_hide_no_answer(prompt: str, options: dict[str, str]) -> None:
+    assert gives_away(prompt, question(language="en", options=options), "")
 
 
 async def test_no_request_of_the_loop_holds_what_only_the_gold_answer_tells() -> None:
