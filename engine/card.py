@@ -12,6 +12,7 @@ def card(
     ledger: Ledger,
     rows: Mapping[str, int],
     census: Mapping[tuple[str, str, str, str], int],
+    models: Mapping[str, str],
 ) -> str:
     """The card as Markdown with the front matter that dataset hubs read."""
     licences = sorted({licence for _, licence, _, _ in census}) or ["unknown"]
@@ -31,8 +32,8 @@ def card(
         "|---|---:|",
         *(f"| {file} | {count} |" for file, count in rows.items()),
         "",
-        "Every rationale was written without sight of the gold answer and arrives at it: `blind` at the",
-        "first try, `retried` after at least one wrong one. `grpo.jsonl` holds what every solver of",
+        "No message to the model that reasoned was made from the gold answer, and every rationale arrives at it:",
+        "`blind` at the first try, `retried` after at least one wrong one. `grpo.jsonl` holds what every solver of",
         "cross-selection got wrong; `suspects.jsonl` what they all answered alike, against the gold answer.",
         "",
         "## Where it comes from",
@@ -42,6 +43,12 @@ def card(
         *(f"| {' | '.join(place)} | {count} |" for place, count in sorted(census.items())),
         "",
         "A licence that reads `unknown` was not stated: settle it before you publish.",
+        "",
+        "## Who wrote it",
+        "",
+        "| agent | model |",
+        "|---|---|",
+        *(f"| {agent} | {model} |" for agent, model in models.items()),
         "",
         "## Loss ledger",
         "",

@@ -47,8 +47,9 @@ def export(archive: Archive, route: Route, ledger: Ledger, name: str, target: Pa
     }
     try:
         target.mkdir(parents=True, exist_ok=True)
-        written = [_write(target / file, rows) for file, rows in split.items()]
-        text = card(name, ledger, {file.name: file.rows or 0 for file in written}, _census(archive, route))
+        written = [_write(target / file, lines) for file, lines in split.items()]
+        rows = {file.name: file.rows or 0 for file in written}
+        text = card(name, ledger, rows, _census(archive, route), archive.note("models") or {})
         written.append(_write(target / "README.md", [text]))
         manifest = {file.name: {"rows": file.rows, "sha256": file.sha256} for file in written}
         _write(target / "manifest.json", [orjson.dumps(manifest, option=orjson.OPT_INDENT_2).decode()])

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from psyche.agents.exchange import chat_model
+from psyche.agents.providers import identity
 from psyche.corpus.duplicates import Wording, clusters
 from psyche.corpus.errors import PsycheError
 from psyche.corpus.records import Question, Record, Reject
@@ -66,6 +67,7 @@ class Scheduler:
         for model in self._run.models.values():
             chat_model(model.endpoint())  # what is wrong with a model is said before anything is read or spent
         await self._archive.leave_note("route", vars(self.route))
+        await self._archive.leave_note("models", self._speakers())
         await self._read()
         try:
             for group in _between_barriers():
@@ -77,6 +79,12 @@ class Scheduler:
                     raise self._stop
         finally:
             await self._desk.settle()
+
+    def _speakers(self) -> dict[str, str]:
+        """The model of each agent and solver, as the dataset card names them."""
+        roles = {agent: self._context.roles[agent] for stage in STAGES for agent in stage.agents if agent != "solver"}
+        roles |= {f"solver {name}": role for name, role in self._context.solvers.items()}
+        return {name: identity(role.endpoint.connect) for name, role in roles.items()}
 
     def ledger(self) -> Ledger:
         """The ledger as it stands."""

@@ -63,6 +63,8 @@ async def test_a_run_fills_both_splits_and_its_ledger_balances(tmp_path: Path) -
     export = tmp_path / "runs" / "trial" / "export"
     sft, grpo, suspects = (rows(export / f"{name}.jsonl") for name in ("sft", "grpo", "suspects"))
     assert sft and grpo
+    card = (export / "README.md").read_text("utf-8")
+    assert "license: cc0-1.0" in card and "| reasoner | compatible:fake |" in card and "| refine | " in card
     manifest = json.loads((export / "manifest.json").read_text())
     assert manifest["sft.jsonl"]["rows"] == len(sft)
     said = sft[0]["completion"][0]["content"]
