@@ -107,7 +107,7 @@ class Agent:
 
 def whole(reply: Reply) -> Reply:
     """The reply itself, unless it was cut off, refused or is empty."""
-    if reply.refusal or reply.finish_reason == "content_filter":
+    if reply.refused:
         raise RefusedError(f"refused: {(reply.refusal or 'content filter')[:80]}")
     if reply.finish_reason == "length":
         raise CutOffError(f"cut off after {reply.output_tokens} tokens: raise max_tokens")

@@ -100,6 +100,11 @@ class Reply:
     cached_tokens: int = 0
     first_token: Mapping[str, float] = field(default_factory=dict)
 
+    @property
+    def refused(self) -> bool:
+        """Whether the model or a content filter declined in so many words, apart from the text."""
+        return bool(self.refusal) or self.finish_reason == "content_filter"
+
 
 Carrier = Callable[[Request], Awaitable[Reply]]
 

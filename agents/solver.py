@@ -35,9 +35,8 @@ async def solve(role: Role, name: str, question: Question, sample: int) -> Vote:
     request = Request(solver.name, role.endpoint, tuple(messages), sampling, sample=sample)
     reply = await carrier.get()(request)
     said = _likeliest(reply, shown) if one_token else reply.text
-    broken = bool(reply.refusal) or reply.finish_reason == "content_filter"
     cut = reply.finish_reason == "length" and not one_token
-    found = None if broken or cut else find_answer(said, shown)
+    found = None if reply.refused or cut else find_answer(said, shown)
     parsed = found and AnswerKey.parse("".join(own[place] for place in found.value), question.options)
     return Vote(
         solver=name,

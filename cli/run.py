@@ -13,13 +13,12 @@ from rich.table import Table
 from rich.text import Text
 
 from psyche.agents.exchange import close_models
-from psyche.cli.terminal import console, duration, ledger_table, unreadable
+from psyche.cli.terminal import console, duration, show_files, show_ledger, unreadable
 from psyche.corpus.errors import PsycheError
 from psyche.engine import lock
 from psyche.engine.archive import Archive
 from psyche.engine.database import Database
-from psyche.engine.export import Written, export
-from psyche.engine.ledger import Ledger
+from psyche.engine.export import export
 from psyche.engine.runfile import RunFile, load_run_file
 from psyche.engine.scheduler import Scheduler, calm_collector
 from psyche.engine.stages import Route
@@ -50,7 +49,8 @@ def run_command(run_file: Path, out: Path | None) -> int:
         scheduler = asyncio.run(_run(run, run_file, database))
         ledger, archive = scheduler.ledger(), Archive(database)
         written = export(archive, scheduler.route, ledger, run.name, directory / "export")
-        _report(ledger, written, directory)
+        show_ledger(ledger)
+        show_files(written, directory / "export")
         _suggest(archive, scheduler.route)
         unread = unreadable(archive, scheduler.route)
     return 1 if unread or any(line.failed for line in ledger.lines) else 0
@@ -133,15 +133,6 @@ def _calls(tally: Tally) -> str:
     parts += [f"{tally.retried} retried"] if tally.retried else []
     parts += [f"cost {tally.cost:.4f}"] if tally.cost else []
     return ", ".join(parts)
-
-
-def _report(ledger: Ledger, written: list[Written], directory: Path) -> None:
-    console.print(ledger_table(ledger))
-    for problem in ledger.imbalances():
-        console.print(f"the ledger does not balance: {problem}", style="bold red")
-    for file in written:
-        rows = "" if file.rows is None else f"  rows: {file.rows}"
-        console.print(f"{directory / 'export' / file.name}{rows}", soft_wrap=True, markup=False)
 
 
 def _suggest(archive: Archive, route: Route) -> None:

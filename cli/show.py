@@ -8,7 +8,7 @@ from typing import Any
 from rich.markup import escape
 from rich.text import Text
 
-from psyche.cli.terminal import console, ledger_table, unreadable
+from psyche.cli.terminal import console, show_files, show_ledger, unreadable
 from psyche.corpus.errors import InputError, StorageError
 from psyche.corpus.records import (
     Brief,
@@ -38,11 +38,9 @@ def status_command(run: Path | None) -> None:
         spent = Journal(database).spent()
         unreadable(archive, route)
     console.print(f"{directory}: {'complete' if ledger.complete else 'not finished'}", markup=False)
-    console.print(ledger_table(ledger))
+    show_ledger(ledger)
     for what, count in sorted(ledger.repairs.items()):
         console.print(f"mended while reading: {what} {count}", style="dim")
-    for problem in ledger.imbalances() if ledger.complete else []:
-        console.print(f"the ledger does not balance: {problem}", style="bold red")
     if spent:
         console.print(f"cost {spent:.4f}")
 
@@ -81,9 +79,7 @@ def export_command(run: Path | None, to: Path | None) -> None:
         route = _route(archive, directory)
         ledger = Ledger.of(database, route)
         target = to or directory / "export"
-        for file in export(archive, route, ledger, directory.name, target):
-            rows = "" if file.rows is None else f"  rows: {file.rows}"
-            console.print(f"{target / file.name}{rows}", soft_wrap=True, markup=False)
+        show_files(export(archive, route, ledger, directory.name, target), target)
 
 
 def _directory(run: Path | None) -> Path:

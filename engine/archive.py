@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import orjson
 import zstandard
@@ -30,7 +30,6 @@ _UNPACK = zstandard.ZstdDecompressor()
 _KINDS: dict[str, type[Record]] = {
     kind.__name__.lower(): kind for kind in (Passage, Topic, Brief, Question, ReasoningItem, Example, Reject)
 }
-Kind = TypeVar("Kind", bound=Record)
 
 
 @dataclass(frozen=True)

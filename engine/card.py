@@ -6,12 +6,15 @@ from collections.abc import Mapping
 
 from psyche.engine.ledger import COLUMNS, Ledger
 
+Place = tuple[str, str, str, str]
+"""Source, licence, split and rationale label of an example."""
+
 
 def card(
     name: str,
     ledger: Ledger,
     rows: Mapping[str, int],
-    census: Mapping[tuple[str, str, str, str], int],
+    census: Mapping[Place, int],
     models: Mapping[str, str],
 ) -> str:
     """The card as Markdown with the front matter that dataset hubs read."""

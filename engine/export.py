@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ import orjson
 from psyche.corpus.errors import StorageError
 from psyche.corpus.records import Example
 from psyche.engine.archive import Archive
-from psyche.engine.card import card
+from psyche.engine.card import Place, card
 from psyche.engine.ledger import Ledger
 from psyche.engine.stages import Route
 from psyche.prompts.prompt import load
@@ -40,8 +41,9 @@ class Written:
 
 def export(archive: Archive, route: Route, ledger: Ledger, name: str, target: Path) -> list[Written]:
     """Write splits, card and manifest into `target`; what they replace is whole until the rename."""
+    census: Counter[Place] = Counter()
     split = {
-        "sft.jsonl": (_sft(e) for e in _examples(archive, route) if e.split == "sft"),
+        "sft.jsonl": (_sft(e) for e in _counted(_examples(archive, route), census) if e.split == "sft"),
         "grpo.jsonl": (_grpo(e) for e in _examples(archive, route) if e.split == "grpo"),
         "suspects.jsonl": (_grpo(e) | _audit(e) for e in _suspects(archive, route)),
     }
@@ -49,7 +51,7 @@ def export(archive: Archive, route: Route, ledger: Ledger, name: str, target: Pa
         target.mkdir(parents=True, exist_ok=True)
         written = [_write(target / file, lines) for file, lines in split.items()]
         rows = {file.name: file.rows or 0 for file in written}
-        text = card(name, ledger, rows, _census(archive, route), archive.note("models") or {})
+        text = card(name, ledger, rows, census, archive.note("models") or {})
         written.append(_write(target / "README.md", [text]))
         manifest = {file.name: {"rows": file.rows, "sha256": file.sha256} for file in written}
         _write(target / "manifest.json", [orjson.dumps(manifest, option=orjson.OPT_INDENT_2).decode()])
@@ -116,14 +118,12 @@ def _provenance(example: Example) -> dict[str, Any]:
     }
 
 
-def _census(archive: Archive, route: Route) -> dict[tuple[str, str, str, str], int]:
-    """Examples by source, licence, split and rationale label."""
-    census: dict[tuple[str, str, str, str], int] = {}
-    for example in _examples(archive, route):
+def _counted(examples: Iterable[Example], census: Counter[Place]) -> Iterator[Example]:
+    """The examples as they pass, counted by source, licence, split and rationale label."""
+    for example in examples:
         origin = example.item.question.origin
-        key = (origin.source, origin.licence, example.split, example.item.label)
-        census[key] = census.get(key, 0) + 1
-    return census
+        census[origin.source, origin.licence, example.split, example.item.label] += 1
+        yield example
 
 
 def _write(path: Path, rows: Iterable[dict[str, Any] | str]) -> Written:

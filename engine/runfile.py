@@ -171,8 +171,8 @@ class RunFile(Section):
         own = self.roles.get(agent, RoleSection())
         default = self.roles.get("default", RoleSection())
         chosen = default.model_dump(exclude_none=True) | own.model_dump(exclude_none=True)
-        name = model or chosen.pop("model", None) or next(iter(self.models))
-        chosen.pop("model", None)
+        named = chosen.pop("model", None)
+        name = model or named or next(iter(self.models))
         return Role(endpoint=self.models[name].endpoint(), **chosen)
 
     def context(self) -> Context:

@@ -107,17 +107,14 @@ class Scheduler:
         await self._archive.leave_note("read", chain)
 
     async def _take_in(self, record: Record, chain: str) -> None:
-        if isinstance(record, Reject):
-            result = Result("read", record.id, "rejected", record.reason, record.detail)
-            await self._archive.commit(result, chain, [record], chain)
-            return
         stage, made = sources.made_of(record, self._run.write)
-        if not made:
+        if made:
+            result = Result("read", record.id, "ok", outputs=tuple(one.id for one in made))
+        elif isinstance(record, Reject):
+            result = Result("read", record.id, "rejected", record.reason, record.detail)
+        else:
             result = Result("read", record.id, "rejected", "nothing_to_ask", "no sentence that is long enough")
-            await self._archive.commit(result, chain, [record], chain)
-            return
         entering = [(self.route.chains[stage], one) for one in made]
-        result = Result("read", record.id, "ok", outputs=tuple(one.id for one in made))
         await self._archive.commit(result, chain, [record], chain, entering)
 
     async def _take_up(self, stage: Stage) -> None:

@@ -119,12 +119,12 @@ def _records(file: SourceFile, run: RunFile, repairs: Counter[str]) -> Iterator[
 
 
 def made_of(record: Record, write: WriteSection) -> tuple[str, list[Record]]:
-    """The stage that a source record enters, and the records that enter it."""
+    """The stage that a source record enters, and the records that enter it: none where there is nothing to ask."""
     if isinstance(record, Passage):
         return "write", list(_passage_briefs(record, write))
     if isinstance(record, Topic):
         return "write", list(_topic_briefs(record, write))
-    return "dedup", [record]
+    return "dedup", [record] if isinstance(record, Question) else []
 
 
 def _passage_briefs(passage: Passage, write: WriteSection) -> Iterator[Brief]:

@@ -88,18 +88,12 @@ async def revise(state: State, runtime: Runtime[Context]) -> dict[str, object]:
 
 async def compare(state: State, runtime: Runtime[Context]) -> dict[str, object]:
     """Ask the critic, in an order drawn from the question."""
-    order = candidates(state)
-    shown = [turn.rationale for turn in order]
-    best, why = await best_rationale(runtime.context.roles, state["question"], shown)
-    return {"forward": (order[best].number, why)}
+    return {"forward": await preferred(state, runtime, candidates(state))}
 
 
 async def compare_again(state: State, runtime: Runtime[Context]) -> dict[str, object]:
     """Ask the critic once more, in the reverse order."""
-    order = candidates(state)[::-1]
-    shown = [turn.rationale for turn in order]
-    best, why = await best_rationale(runtime.context.roles, state["question"], shown)
-    return {"backward": (order[best].number, why)}
+    return {"backward": await preferred(state, runtime, candidates(state)[::-1])}
 
 
 async def conclude(state: State) -> dict[str, object]:
@@ -145,6 +139,13 @@ def judged(state: State, trial: Round, *, correct: bool) -> dict[str, object]:
     if note and not accepted(state):
         return {"trial": turn, "failures": state.get("failures", 0) + 1}
     return {"trial": turn, "rounds": [*state.get("rounds", []), turn]}
+
+
+async def preferred(state: State, runtime: Runtime[Context], order: list[Round]) -> tuple[int, str]:
+    """The number of the round that the critic prefers in this order, and why."""
+    shown = [turn.rationale for turn in order]
+    best, why = await best_rationale(runtime.context.roles, state["question"], shown)
+    return order[best].number, why
 
 
 def accepted(state: State) -> list[Round]:

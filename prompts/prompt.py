@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
 from typing import Any
 
@@ -47,14 +47,20 @@ class Prompt:
         """The same agent told something else: the prompt that one record's refinement arrived at."""
         return self if text == self.instructions else replace(self, instructions=text)
 
+    @cached_property
+    def _shown(self) -> list[Message]:
+        """The shots as turns of the chat."""
+        template, turns = _compiled(self.user), []
+        for given, answer in self.shots:
+            turns.append({"role": "user", "content": template.render(given).strip()})
+            turns.append({"role": "assistant", "content": orjson.dumps(answer).decode()})
+        return turns
+
     def messages(self, **inputs: Any) -> list[Message]:
         """The chat to send. A variable that the template uses and `inputs` lacks is an error."""
-        template, shown = _compiled(self.user), []
-        for given, answer in self.shots:
-            shown.append({"role": "user", "content": template.render(given).strip()})
-            shown.append({"role": "assistant", "content": orjson.dumps(answer).decode()})
         system = {"role": "system", "content": f"{self.instructions}\n\n{self.form}".strip()}
-        return [system, *shown, {"role": "user", "content": template.render(inputs).strip()}]
+        asked = {"role": "user", "content": _compiled(self.user).render(inputs).strip()}
+        return [system, *self._shown, asked]
 
     @property
     def digest(self) -> str:
