@@ -13,11 +13,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from psyche.corpus.cleaning import clean
 from psyche.corpus.errors import AnswerKeyError
 from psyche.corpus.items import LETTERS, SURPLUS, Item, read_items
 from psyche.corpus.keys import AnswerKey
 from psyche.corpus.records import Language, Origin, Question, QuestionKind, Reject
-from psyche.corpus.text import clean, length, sentence_spans
+from psyche.corpus.text import length, sentence_spans
 
 SHORTEST_CASE = 30
 """Units of `length` from which on what comes before the last sentence of a case item is a vignette."""

@@ -11,9 +11,11 @@ from pathlib import Path
 from markdown_it import MarkdownIt
 
 from psyche.corpus.chunks import Block, Chunk, chunks
+from psyche.corpus.cleaning import clean
+from psyche.corpus.decoding import read_text
 from psyche.corpus.errors import InputError
 from psyche.corpus.records import Language, Origin, Passage, Reject
-from psyche.corpus.text import clean, length, read_text
+from psyche.corpus.text import length
 
 SHORTEST = 60
 """Units of `length` under which a passage holds nothing to ask about."""

@@ -11,8 +11,8 @@ from typing import Any
 
 import orjson
 
+from psyche.corpus.decoding import LIMIT, read_text
 from psyche.corpus.errors import InputError
-from psyche.corpus.text import LIMIT, read_text
 
 Item = Mapping[str, Any]
 

@@ -45,16 +45,22 @@ class Record(Value):
 
 
 class Origin(Value):
-    """Where a record comes from.
+    """Where a record comes from, and what may be done with it.
 
-    `source` is the path as the run file names it, `span` counts characters of the decoded file, and `parent`
-    is the id of the record that this one was made from.
+    `source` is the path as the run file names it, `url` and `retrieved` (a date) are what the run file says of it.
+    `span` counts characters of the extracted text of the file, `pages` its pages, from 1, first and last.
+    `remote` says whether the record may be sent to models on other machines. `parent` is the id of the record that
+    this one was made from.
     """
 
     source: str
     licence: str = "unknown"
+    url: str = ""
+    retrieved: str = ""
+    remote: bool = True
     section: tuple[str, ...] = ()
     span: tuple[int, int] | None = None
+    pages: tuple[int, int] | None = None
     parent: str | None = None
 
     def child(self, parent: str) -> Self:
@@ -115,6 +121,45 @@ class Question(Record):
     def exam(self) -> dict[str, Any]:
         """What an examinee sees, and nothing that shows the gold answer."""
         return {"kind": self.kind, "case": self.case, "stem": self.stem, "options": self.options}
+
+
+class Comment(Value):
+    """A reply to a post. `votes` and `professional` are None where the source does not say."""
+
+    text: str
+    votes: int | None = None
+    professional: bool | None = None
+
+
+class Post(Record):
+    """What a help-seeker wrote, and what others replied; cleaned, and free of personal data.
+
+    `title` is the question in a line, `text` the description under it; one of the two may be empty. `topics` go from
+    wide to narrow.
+    """
+
+    title: str
+    text: str
+    topics: tuple[str, ...] = ()
+    replies: tuple[Comment, ...] = ()
+    language: Language
+    origin: Origin
+
+
+class Turn(Value):
+    """What one side of a dialogue said before the other side spoke again."""
+
+    speaker: Literal["seeker", "supporter"]
+    text: str
+
+
+class Dialogue(Record):
+    """A conversation of help-seeker and supporter that takes turns; cleaned, and free of personal data."""
+
+    turns: tuple[Turn, ...]
+    topics: tuple[str, ...] = ()
+    language: Language
+    origin: Origin
 
 
 class Round(Value):

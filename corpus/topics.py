@@ -7,9 +7,10 @@ from pathlib import Path
 
 import orjson
 
+from psyche.corpus.cleaning import clean
+from psyche.corpus.decoding import read_text
 from psyche.corpus.errors import InputError
 from psyche.corpus.records import Language, Origin, Topic
-from psyche.corpus.text import clean, read_text
 
 LONGEST = 200
 """Characters of a topic; what is longer is text."""

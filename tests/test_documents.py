@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
+from psyche.corpus.cleaning import clean
+from psyche.corpus.decoding import read_text
 from psyche.corpus.documents import plain, read_document
 from psyche.corpus.errors import InputError
 from psyche.corpus.records import Language, Passage, Reject
-from psyche.corpus.text import clean, length, read_text
+from psyche.corpus.text import length
 
 # 20 units each.
 SENTENCE = "焦虑是一种指向未来的情绪，常伴随着身体紧张。"
