@@ -7,6 +7,7 @@ retries, and writes down what came back; agents and graphs know nothing of it.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
@@ -22,6 +23,8 @@ from langchain_core.messages import AIMessage
 from psyche.agents.faults import EXCERPT, refusal, unreached
 from psyche.agents.providers import connect, disconnect, identity
 from psyche.corpus.errors import PsycheError, RequestError
+
+_PNG_URL = "data:image/png;base64,"
 
 
 @dataclass(frozen=True)
@@ -42,11 +45,14 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Request:
-    """One call. `sample` tells apart calls that are alike but must be drawn anew, such as retries."""
+    """One call. `sample` tells apart calls that are alike but must be drawn anew, such as retries.
+
+    A message's content is text, or a list of parts in the OpenAI form: text, and images by `image_part`.
+    """
 
     role: str
     endpoint: Endpoint
-    messages: tuple[Mapping[str, str], ...]
+    messages: tuple[Mapping[str, Any], ...]
     sampling: Mapping[str, Any]
     schema: Mapping[str, Any] | None = None
     sample: int = 0
@@ -69,6 +75,17 @@ class Request:
         )
         return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
+    @property
+    def images(self) -> int:
+        """How many images go with the messages."""
+        return sum(part["type"] == "image_url" for message in self.messages for part in _parts(message))
+
+    def on_record(self) -> list[dict[str, str]]:
+        """The messages as text: of an image there is its hash and its size."""
+        return [
+            {"role": message["role"], "content": "\n".join(map(_shown, _parts(message)))} for message in self.messages
+        ]
+
     def arguments(self) -> dict[str, Any]:
         """What goes to the chat model beside the messages, in the OpenAI form."""
         given = dict(self.sampling)
@@ -78,6 +95,23 @@ class Request:
         elif self.schema is not None and self.endpoint.structured == "json_object":
             given["response_format"] = {"type": "json_object"}
         return given
+
+
+def image_part(png: bytes) -> dict[str, Any]:
+    """A PNG image as a part of a message."""
+    return {"type": "image_url", "image_url": {"url": _PNG_URL + base64.b64encode(png).decode()}}
+
+
+def _parts(message: Mapping[str, Any]) -> list[dict[str, Any]]:
+    content = message["content"]
+    return [{"type": "text", "text": content}] if isinstance(content, str) else content
+
+
+def _shown(part: Mapping[str, Any]) -> str:
+    if part["type"] == "text":
+        return str(part["text"])
+    image = base64.b64decode(part["image_url"]["url"].removeprefix(_PNG_URL))
+    return f"[image sha256 {hashlib.sha256(image).hexdigest()}, {len(image) / 1024:.0f} KiB]"
 
 
 # A spec means one model for as long as the process lives, and files take time to hash.

@@ -19,6 +19,7 @@ import importlib
 import os
 import re
 from difflib import get_close_matches
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -114,6 +115,24 @@ def identity(spec: str) -> str:
             path = Path(parsed.name)
             return f"script:{path.name}:{hashlib.sha256(_bytes(path)).hexdigest()[:12]}"
     return f"{parsed.kind}:{parsed.name}"
+
+
+def on_this_machine(spec: str) -> bool:
+    """Whether a spec surely names a model that runs here: embedded, scripted, or at a loopback address."""
+    if _FUNCTION.fullmatch(spec):
+        return False
+    parsed = _parse(spec)
+    if parsed.kind in ("embedded", "script"):
+        return True
+    host = URL(parsed.url).host if parsed.url else None
+    return host == "localhost" or (host is not None and _is_loopback(host))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _parse(spec: str) -> _Spec:

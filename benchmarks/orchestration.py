@@ -57,8 +57,10 @@ async def serve() -> None:
 def questions(directory: Path) -> list[Question]:
     from collections import Counter
 
+    from psyche.corpus.records import Origin
+
     path = bank(directory / "bank.json", RECORDS)
-    read = read_bank(path, source="bank.json", licence="CC0-1.0", language="zh", repairs=Counter())
+    read = read_bank(path, origin=Origin(source="bank.json"), language="zh", counts=Counter())
     return [item for item in read if isinstance(item, Question)]
 
 
@@ -79,7 +81,7 @@ async def refined(spec: str, directory: Path, run: int, *, checkpointed: bool) -
     """The refine graph over all questions: with our journal, or without it and with LangGraph's checkpointer."""
     work = questions(directory)
     model = {"connect": spec, "in_flight": IN_FLIGHT}
-    settings = RunFile.model_validate({"name": "b", "banks": [{"path": "bank.json"}], "models": {"m": model}})
+    settings = RunFile.model_validate({"name": "b", "sources": [{"path": "bank.json"}], "models": {"m": model}})
     context = settings.context()
     asked: list[Request] = []
     path = directory / f"{run}-{checkpointed}-{spec.partition(':')[0]}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -11,10 +11,11 @@ from psyche.corpus.errors import PsycheError
 
 app = typer.Typer(
     name="psyche",
-    help="Psychology textbooks, question banks and topics become verified reasoning data.",
+    help="Psychology textbooks, question banks, posts and topics become verified reasoning data.",
     epilog=(
         "Exit codes: 0 done, 1 some records failed or files could not be read, 2 bad input or run file,"
-        " 3 run directory in use, 4 budget reached, 5 disk or database, 6 provider, 130 interrupted, 143 terminated."
+        " 3 run directory in use, 4 budget reached, 5 disk or database, 6 provider, 7 privacy, 130 interrupted,"
+        " 143 terminated."
     ),
     no_args_is_help=True,
     add_completion=False,
@@ -85,10 +86,47 @@ def export(
     run: RunOption = None,
     to: Annotated[Path | None, typer.Option(metavar="DIR", help="Target; export/ in the run by default.")] = None,
 ) -> None:
-    """Write sft.jsonl, grpo.jsonl, suspects.jsonl, the dataset card and a manifest."""
+    """Write the splits, the dataset card and a manifest; what may not be published stays in the run."""
     from psyche.cli.show import export_command
 
     export_command(run, to)
+
+
+@app.command()
+def clean(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file with text.")],
+    diff: Annotated[bool, typer.Option("--diff", help="Show what is changed instead, and count it.")] = False,
+    script: Annotated[
+        Literal["simplified", "traditional"] | None,
+        typer.Option(metavar="SCRIPT", help="Convert all Chinese."),
+    ] = None,
+) -> None:
+    """A file's text as reading would clean it."""
+    from psyche.cli.clean import clean_command
+
+    clean_command(file, diff, script)
+
+
+@app.command()
+def reveal(
+    record: Annotated[str, typer.Argument(metavar="ID", help="A post's or dialogue's id, or its beginning.")],
+    run: RunOption = None,
+) -> None:
+    """The personal data that surrogates stand for in a post or dialogue, from the vault."""
+    from psyche.cli.vault import reveal_command
+
+    reveal_command(record, run)
+
+
+@app.command()
+def forget(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="A source's name, as `psyche why` shows it.")],
+    run: RunOption = None,
+) -> None:
+    """Drop a source and all that was made of it, and export anew."""
+    from psyche.cli.vault import forget_command
+
+    forget_command(source, run)
 
 
 @app.command()

@@ -13,12 +13,12 @@ from rich.table import Table
 from rich.text import Text
 
 from psyche.agents.exchange import close_models
-from psyche.cli.terminal import console, duration, show_files, show_ledger, unreadable
+from psyche.cli.terminal import console, duration, show_export, show_ledger, unreadable
 from psyche.corpus.errors import PsycheError
 from psyche.engine import lock
 from psyche.engine.archive import Archive
 from psyche.engine.database import Database
-from psyche.engine.export import export
+from psyche.engine.export import Export
 from psyche.engine.runfile import RunFile, load_run_file
 from psyche.engine.scheduler import Scheduler, calm_collector
 from psyche.engine.stages import Route
@@ -48,9 +48,9 @@ def run_command(run_file: Path, out: Path | None) -> int:
     with lock.hold(directory), Database(directory / "run.db") as database:
         scheduler = asyncio.run(_run(run, run_file, database))
         ledger, archive = scheduler.ledger(), Archive(database)
-        written = export(archive, scheduler.route, ledger, run.name, directory / "export")
         show_ledger(ledger)
-        show_files(written, directory / "export")
+        export = Export(archive, scheduler.route, ledger, run.name, scheduler.held)
+        show_export(export, directory / "export", directory / "private")
         _suggest(archive, scheduler.route)
         unread = unreadable(archive, scheduler.route)
     return 1 if unread or any(line.failed for line in ledger.lines) else 0

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 from rich.markup import escape
 from rich.text import Text
 
-from psyche.cli.terminal import console, show_files, show_ledger, unreadable
+from psyche.cli.terminal import console, show_export, show_ledger, unreadable
 from psyche.corpus.errors import InputError, StorageError
 from psyche.corpus.records import (
     Brief,
+    Dialogue,
     Example,
+    File,
     Passage,
+    Post,
     Question,
     ReasoningItem,
     Record,
@@ -22,7 +26,8 @@ from psyche.corpus.records import (
 )
 from psyche.engine.archive import Archive, Result
 from psyche.engine.database import Database
-from psyche.engine.export import export
+from psyche.engine.export import Export
+from psyche.engine.holdout import remembered
 from psyche.engine.journal import Call, Journal
 from psyche.engine.ledger import Ledger
 from psyche.engine.stages import Route
@@ -30,7 +35,7 @@ from psyche.engine.stages import Route
 
 def status_command(run: Path | None) -> None:
     """Print the ledger."""
-    directory = _directory(run)
+    directory = run_directory(run)
     with Database(directory / "run.db", writable=False) as database:
         archive = Archive(database)
         route = _route(archive, directory)
@@ -47,9 +52,9 @@ def status_command(run: Path | None) -> None:
 
 def why_command(prefix: str, run: Path | None) -> None:
     """Print a record's ancestors, itself, and what became of it, in that order."""
-    with Database(_directory(run) / "run.db", writable=False) as database:
+    with Database(run_directory(run) / "run.db", writable=False) as database:
         archive = Archive(database)
-        record = archive.load(_one(archive, prefix))
+        record = archive.load(one(archive, prefix))
         life = [*_ancestors(archive, record), record]
         for known in life[:-1]:
             _tell(archive, known, follow=False)
@@ -58,9 +63,9 @@ def why_command(prefix: str, run: Path | None) -> None:
 
 def trace_command(prefix: str, run: Path | None) -> None:
     """Print the calls made for a record and for what it was made from."""
-    with Database(_directory(run) / "run.db", writable=False) as database:
+    with Database(run_directory(run) / "run.db", writable=False) as database:
         archive, journal = Archive(database), Journal(database)
-        record = archive.load(_one(archive, prefix))
+        record = archive.load(one(archive, prefix))
         found = False
         for known in [*_ancestors(archive, record), record]:
             for result in archive.results(known.id):
@@ -73,16 +78,17 @@ def trace_command(prefix: str, run: Path | None) -> None:
 
 def export_command(run: Path | None, to: Path | None) -> None:
     """Export once more, or elsewhere."""
-    directory = _directory(run)
+    directory = run_directory(run)
     with Database(directory / "run.db", writable=False) as database:
         archive = Archive(database)
         route = _route(archive, directory)
-        ledger = Ledger.of(database, route)
-        target = to or directory / "export"
-        show_files(export(archive, route, ledger, directory.name, target), target)
+        held = asyncio.run(remembered(archive))
+        export = Export(archive, route, Ledger.of(database, route), directory.name, held)
+        show_export(export, to or directory / "export", directory / "private")
 
 
-def _directory(run: Path | None) -> Path:
+def run_directory(run: Path | None) -> Path:
+    """The directory that the command line names, else that of the latest run."""
     if run is not None:
         return run
     found = sorted(Path("runs").glob("*/run.db"), key=lambda path: path.stat().st_mtime)
@@ -98,7 +104,8 @@ def _route(archive: Archive, directory: Path) -> Route:
     return Route(**note)
 
 
-def _one(archive: Archive, prefix: str) -> str:
+def one(archive: Archive, prefix: str) -> str:
+    """The only id that begins so; InputError where there is none, or more."""
     found = archive.find(prefix) if prefix and prefix.isascii() else []
     if not found:
         raise InputError(f"{prefix!r}: no record begins so; ids are in the rows of an export")
@@ -139,11 +146,12 @@ def _tell(archive: Archive, record: Record, *, follow: bool) -> None:
 
 
 def _headline(record: Record) -> str:
-    if isinstance(record, Passage | Topic | Question | Brief | Reject):
+    if isinstance(record, File | Passage | Topic | Post | Dialogue | Question | Brief | Reject):
         origin = record.origin
         place = f" {origin.span[0]}–{origin.span[1]}" if origin.span else ""
+        place += f" p. {origin.pages[0]}–{origin.pages[1]}" if origin.pages else ""
         section = f" § {' / '.join(origin.section)}" if origin.section else ""
-        return f"{origin.source}{place}{section} [{origin.licence}]"
+        return f"{origin.source}{place}{section} [{origin.licence}]{'' if origin.remote else ' stays local'}"
     if isinstance(record, ReasoningItem):
         accepted = sum(turn.accepted for turn in record.rounds)
         return f"{record.label}, {accepted} of {len(record.rounds)} rounds accepted, chose round {record.chosen}"
@@ -155,6 +163,10 @@ def _lines(record: Record) -> list[str]:
         return [record.text[:200]]
     if isinstance(record, Topic):
         return [record.name]
+    if isinstance(record, Post):
+        return [record.title, record.text, *(f"reply: {reply.text}" for reply in record.replies)]
+    if isinstance(record, Dialogue):
+        return [f"{turn.speaker}: {turn.text}" for turn in record.turns]
     if isinstance(record, Brief):
         return [f"{record.kind} on {record.subject}, sentences {record.focus[0] + 1}–{record.focus[1]}"]
     if isinstance(record, Question):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from rich import box
@@ -10,9 +9,9 @@ from rich.console import Console
 from rich.table import Table
 
 from psyche.engine.archive import Archive
-from psyche.engine.export import Written
+from psyche.engine.export import Export, Written
+from psyche.engine.intake import UNREADABLE, UNREADABLE_REST
 from psyche.engine.ledger import COLUMNS, Ledger
-from psyche.engine.sources import UNREADABLE
 from psyche.engine.stages import Route
 
 console = Console(highlight=False)
@@ -48,16 +47,30 @@ def show_ledger(ledger: Ledger) -> None:
         console.print(f"the ledger does not balance: {problem}", style="bold red")
 
 
-def show_files(written: Sequence[Written], target: Path) -> None:
-    """Print the files of an export with their numbers of rows."""
-    for file in written:
-        rows = "" if file.rows is None else f"  rows: {file.rows}"
-        console.print(f"{target / file.name}{rows}", soft_wrap=True, markup=False)
+def show_export(export: Export, target: Path, private: Path) -> None:
+    """Export, and print the files that hold something with their numbers of rows."""
+    for directory, files in ((target, export.write(target)), *_apart(export, private)):
+        for file in files:
+            if file.rows != 0:
+                rows = "" if file.rows is None else f"  rows: {file.rows}"
+                console.print(f"{directory / file.name}{rows}", soft_wrap=True, markup=False)
+    if export.has_private:
+        told = f"What is in {private} may not be published: its licence is unknown or closed. Name it in the run file."
+        console.print(told, soft_wrap=True, markup=False)
+
+
+def _apart(export: Export, private: Path) -> list[tuple[Path, list[Written]]]:
+    """What is not for publication, and an empty export where there was some before."""
+    return [(private, export.write(private, private=True))] if export.has_private or private.exists() else []
 
 
 def unreadable(archive: Archive, route: Route) -> bool:
     """Name on standard error the source files from which nothing could be taken; whether there are any."""
-    told = archive.details(route.chains["read"], route.fingerprints["read"], UNREADABLE)
+    told = [
+        detail
+        for line, reason in (("files", UNREADABLE), ("read", UNREADABLE_REST))
+        for _, detail in archive.reasons(route.chains[line], route.fingerprints[line], reason)
+    ]
     for detail in told:
         Console(stderr=True, highlight=False).print(f"psyche: {detail}", soft_wrap=True, markup=False)
     return bool(told)

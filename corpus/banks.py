@@ -1,4 +1,4 @@
-"""Type II sources: question banks as JSON, JSON lines or CSV, in the schemas of PCEB and CPsyExam.
+"""Type II sources: question banks in tables, in the schemas of PCEB and CPsyExam or with common headings.
 
 Which schema an item has is told by its keys. Every item of a file comes out as a question or as a reject that
 keeps it whole; what could be mended on the way is mended and counted.
@@ -6,19 +6,28 @@ keeps it whole; what could be mended on the way is mended and counted.
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
+
+import orjson
 
 from psyche.corpus.cleaning import clean
 from psyche.corpus.errors import AnswerKeyError
-from psyche.corpus.items import LETTERS, SURPLUS, Item, read_items
+from psyche.corpus.headings import BANK, Headings
 from psyche.corpus.keys import AnswerKey
+from psyche.corpus.options import LETTERS, split_options
 from psyche.corpus.records import Language, Origin, Question, QuestionKind, Reject
+from psyche.corpus.tables import Row, once, read_rows, rejected
 from psyche.corpus.text import length, sentence_spans
+
+Item = Mapping[str, Any]
+
+WANTED = ("question", "questions_and_answers")
+"""What makes a row a question, or several."""
 
 SHORTEST_CASE = 30
 """Units of `length` from which on what comes before the last sentence of a case item is a vignette."""
@@ -31,94 +40,127 @@ _NUMBERING = re.compile(
 )
 _TYPE_AT_END = re.compile(r"\s*(?:单选|多选)\s*$")
 _ANSWER_WITH_TEXT = re.compile(r"\s*([A-J])\s*[、.．:：]\s*(\S.*)", re.DOTALL)
+_CHOICES = {
+    "single": re.compile("单选|单项|single"),
+    "multiple": re.compile("多选|多项|multi"),
+    "choice": re.compile("选择|不定项|choice"),
+}
+_CASE_PARTS = ("general_info", "case_introduction")
 _TEXTS = ("answer", "analysis", "explanation", "subject_name", "question_type", "kind", "case")
 
 
 def read_bank(
-    path: Path, *, source: str, licence: str, language: Language, repairs: Counter[str]
+    path: Path, *, origin: Origin, language: Language, counts: Counter[str], columns: Mapping[str, str] = {}
 ) -> Iterator[Question | Reject]:
-    """The questions of a bank, in order.
+    """The questions of a bank, in order; `columns` says what it calls `question`, `answer`, `options`, A, B …
 
     Rejects have the reasons `no_answer`, `answer_outside_options`, `answer_points_to_empty_option`,
     `ambiguous_answer`, `no_options`, `malformed_item`, `malformed_line` and `duplicate_in_file`. InputError where
     the file as a whole is no bank.
     """
-    origin = Origin(source=source, licence=licence)
-    seen: set[str] = set()
-    for place, item in read_items(path, source):
-        if isinstance(item, str):
-            yield Reject(reason="malformed_line", detail=place, text=item, origin=origin)
-            continue
-        record = _record(item, place, language, origin, repairs)
-        if record.id in seen:
-            detail = f"{place}: the same as an item before"
-            record = _reject("duplicate_in_file", detail, item, origin)
-        seen.add(record.id)
-        yield record
+    rows = read_rows(path, origin.source, Headings(BANK, WANTED, columns))
+    questions = (question for row in rows for question in _questions(row))
+    return once(((row, read_question(row, origin, language, counts)) for row in questions), origin)
 
 
-def _record(item: Item, place: str, language: Language, origin: Origin, repairs: Counter[str]) -> Question | Reject:
+def read_question(row: Row, origin: Origin, language: Language, counts: Counter[str]) -> Question | Reject:
+    """One item of a bank: a mapping of `question`, `options`, `answer`, `analysis`, `case`, `question_type`."""
+    if row.problem:
+        return rejected(row, "malformed_line", row.problem, origin)
+    if not isinstance(row.value, Mapping):
+        return rejected(row, "malformed_item", "no object with a `question`", origin)
+    item = _with_options(row.value)
     problem = _malformed(item)
     if problem:
-        return _reject("malformed_item", f"{place}: {problem}", item, origin)
-    item = _with_lost_option(item, repairs)
-    given = {letter.strip().upper(): clean(text) for letter, text in (item.get("options") or {}).items()}
+        return rejected(row, "malformed_item", problem, origin)
+    item = _with_lost_option(item, counts)
+    given = {letter.strip().upper(): clean(text, counts) for letter, text in (item.get("options") or {}).items()}
     options = {letter: re.sub(rf"^{letter}\s*[.、]\s*(?=\S)", "", text) for letter, text in given.items()}
     kept = {letter: text for letter, text in options.items() if text}
     answer = item.get("answer") or ""
-    choice = _is_choice(item)
+    choice = bool(item.get("options")) or called(item.get("question_type") or "") is not None
     if choice and not kept:
-        return _reject("no_options", f"{place}: a choice question without options", item, origin)
+        return rejected(row, "no_options", "a choice question without options", origin)
     try:
         key = AnswerKey.parse(answer, options) if choice else _open_key(answer)
     except AnswerKeyError as error:
-        return _reject(error.reason, f"{place}: {error}", item, origin)
+        return rejected(row, error.reason, str(error), origin)
     kind: QuestionKind = "short" if not choice else "single" if len(key.value) == 1 else "multiple"
     if options != given:
-        repairs["letter_before_option_stripped"] += 1
-    _count_repairs(item, kind, kept, repairs)
-    subject = clean(item.get("subject_name") or "")
-    case, stem = clean(item.get("case") or ""), item["question"]
+        counts["letter_before_option_stripped"] += 1
+    _count_repairs(item, kind, kept, counts)
+    subject = clean(item.get("subject_name") or "", counts)
+    case, stem = clean(item.get("case") or "", counts), item["question"]
     if not case and item.get("kind") == "analyse":
-        case, stem = _case_and_stem(stem, repairs)
+        case, stem = _case_and_stem(stem, counts)
     return Question(
         kind=kind,
         case=case,
-        stem=clean(_NUMBERING.sub("", unicodedata.normalize("NFKC", stem), count=1)),
+        stem=_NUMBERING.sub("", clean(stem, counts), count=1).strip(),
         options=kept,
         key=key,
-        analysis=clean(item.get("analysis") or item.get("explanation") or ""),
+        analysis=clean(item.get("analysis") or item.get("explanation") or "", counts),
         language=language,
-        origin=origin.model_copy(update={"section": (subject,) if subject else ()}),
+        origin=origin.model_copy(update={"section": origin.section + ((subject,) if subject else ())}),
     )
 
 
-def _with_lost_option(item: Item, repairs: Counter[str]) -> Item:
+def _questions(row: Row) -> Iterator[Row]:
+    """The item of a row, or the questions of a case one by one."""
+    if not isinstance(row.value, Mapping) or not isinstance(row.value.get("questions_and_answers"), list):
+        yield row
+        return
+    parts = [row.value[part] for part in _CASE_PARTS if row.value.get(part)]
+    # What is no text stays as it is, for its questions to be rejected.
+    case = "\n".join(parts) if all(isinstance(part, str) for part in parts) else parts
+    for number, question in enumerate(row.value["questions_and_answers"], 1):
+        known = question if isinstance(question, Mapping) else {"question": question}
+        yield Row(f"{row.place}, question {number}", {**known, "case": case})
+
+
+def _with_options(item: Item) -> Item:
+    """An item whose options stand in columns of their own, in one text or in JSON has them by letter."""
+    options = item.get("options")
+    if "options" not in item and any(letter in item for letter in LETTERS):
+        # The last columns are empty where a question has fewer options than another.
+        given = {letter: item[letter] for letter in LETTERS if item.get(letter)}
+        return {**{name: value for name, value in item.items() if name not in LETTERS}, "options": given}
+    if isinstance(options, str) and options.lstrip().startswith(("{", "[")):
+        try:
+            options = orjson.loads(options)
+        except orjson.JSONDecodeError:
+            return item
+    if isinstance(options, list) and all(isinstance(option, str) for option in options):
+        options = "\n".join(options)
+    if isinstance(options, str):
+        before, split = split_options(options)
+        options = split if split and not before else options
+    return {**item, "options": options} if options else item
+
+
+def _with_lost_option(item: Item, counts: Counter[str]) -> Item:
     """An item whose answer is "D、text" while option D is empty: the option's text slipped into the answer."""
     options = item.get("options") or {}
     slipped = _ANSWER_WITH_TEXT.fullmatch(item.get("answer") or "")
     if not slipped or options.get(slipped[1], "x").strip():
         return item
-    repairs["option_restored_from_answer"] += 1
+    counts["option_restored_from_answer"] += 1
     return {**item, "options": {**options, slipped[1]: slipped[2]}, "answer": slipped[1]}
 
 
-def _case_and_stem(question: str, repairs: Counter[str]) -> tuple[str, str]:
+def _case_and_stem(question: str, counts: Counter[str]) -> tuple[str, str]:
     """The vignette that CPsyExam's case items carry before their last sentence, and that sentence."""
-    text = _TYPE_AT_END.sub("", clean(question))
+    text = _TYPE_AT_END.sub("", clean(question, counts))
     asked = [start for start, end in sentence_spans(text, "zh") if length(text[start:end]) >= SHORTEST_STEM]
     start = asked[-1] if asked else 0
     if length(text[:start]) < SHORTEST_CASE:
         return "", text
-    repairs["case_split_from_stem"] += 1
+    counts["case_split_from_stem"] += 1
     return text[:start].strip(), text[start:].strip()
 
 
 def _malformed(item: Item) -> str | None:
     """What is wrong with an item's fields, if anything."""
-    if SURPLUS in item:
-        columns = len(item) - 1
-        return f"{columns + len(item[SURPLUS])} cells under {columns} columns"
     if not isinstance(item.get("question"), str) or not item["question"].strip():
         return "`question` is missing or no text"
     for name in _TEXTS:
@@ -135,9 +177,9 @@ def _malformed(item: Item) -> str | None:
     return None
 
 
-def _is_choice(item: Item) -> bool:
-    """An item with options, or one whose schema says that it ought to have some."""
-    return bool(item.get("options")) or item.get("question_type") in ("single", "multi")
+def called(words: str) -> str | None:
+    """Which kind of choice a question is called, if any."""
+    return next((kind for kind, pattern in _CHOICES.items() if pattern.search(words)), None)
 
 
 def _open_key(answer: str) -> AnswerKey:
@@ -147,24 +189,15 @@ def _open_key(answer: str) -> AnswerKey:
     return key if key.kind == "true_false" else AnswerKey(kind="open", value=(text,))
 
 
-def _count_repairs(item: Item, kind: str, kept: Mapping[str, str], repairs: Counter[str]) -> None:
-    texts = [item["question"], item.get("case") or "", *(item.get("options") or {}).values()]
+def _count_repairs(item: Item, kind: str, kept: Mapping[str, str], counts: Counter[str]) -> None:
     answer = item.get("answer") or ""
     said = _NUMBERING.match(unicodedata.normalize("NFKC", item["question"]))
-    claimed = {"multi": "multiple", "single": "single", "单": "single", "多": "multiple"}
-    prefix = claimed.get(said["kind"][0]) if said and said["kind"] else None
-    declared = claimed.get(item.get("question_type") or "")
+    told = {called(said["kind"] or "") if said else None, called(item.get("question_type") or "")}
     mended = {
-        "kangxi_radicals": any("\u2e80" <= char <= "\u2fdf" for text in texts for char in text),
         "space_around_answer": answer != answer.strip(),
         "empty_option_dropped": len(kept) < len(item.get("options") or {}),
         "numbering_stripped": bool(said and said[0].strip()),
-        "type_contradicts_key": any(told not in (None, kind) for told in (prefix, declared)),
+        "type_contradicts_key": not told <= {None, "choice", kind},
         "few_options": 0 < len(kept) < 4,
     }
-    repairs.update(name for name, found in mended.items() if found)
-
-
-def _reject(reason: str, detail: str, item: Item, origin: Origin) -> Reject:
-    text = json.dumps(item, ensure_ascii=False, sort_keys=True)
-    return Reject(reason=reason, detail=detail, text=text, origin=origin)
+    counts.update(name for name, found in mended.items() if found)

@@ -1,19 +1,22 @@
-"""Type I sources: textbook pages in Markdown or plain text become passages."""
+"""Type I sources: textbooks become passages."""
 
 from __future__ import annotations
 
 import html
 import itertools
 import re
+from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
+from operator import itemgetter
+from typing import Literal
 
 from markdown_it import MarkdownIt
 
-from psyche.corpus.chunks import Block, Chunk, chunks
+from psyche.corpus.chunks import Block, Chunk, Measure, chunks
 from psyche.corpus.cleaning import clean
-from psyche.corpus.decoding import read_text
-from psyche.corpus.errors import InputError
+from psyche.corpus.extraction import Extract
+from psyche.corpus.matter import is_entry, is_title_of_none, without_content
 from psyche.corpus.records import Language, Origin, Passage, Reject
 from psyche.corpus.text import length
 
@@ -27,52 +30,61 @@ _NOTE = re.compile(r"^\[\^?[^\[\]\n]+\]:.*$|\[\^[^\[\]\n]+\]", re.MULTILINE)
 _TARGET = r"\((?:[^()]++|\([^()]*+\))*+\)"
 _IMAGE = re.compile(rf"!\[[^\[\]]*\]{_TARGET}")
 _LINK = re.compile(rf"\[([^\[\]]*)\]{_TARGET}(?:\{{[^{{}}\n]*\}})?")
+# Not the blanks of a question to be filled in.
+_EMPHASIS = re.compile(r"(?<!_)(\*\*|__|~~|`)(?!_)(.+?)\1")
 _CHAPTER = re.compile(
-    r"第[一二三四五六七八九十百零〇\d]+[编篇章节](?:\s.{0,40})?|(?:Chapter|Section|Part)\s+[\dIVX]+\b.{0,60}"
+    r"第[一二三四五六七八九十百零〇\d]+(?P<zh>[编篇章节])(?:\s.{0,40})?|(?P<en>Part|Chapter|Section)\s+[\dIVX]+\b.{0,60}"
 )
-_NO_CONTENT = re.compile(
-    r"(?:(?:相关|关联)(?:条目|词条|链接|阅读|页面|主题)|参考(?:文献|资料)?(?:[与和及].{0,4}(?:阅读|来源))?|(?:延伸|扩展|继续)阅读"
-    r"|外部链接|前言|序言?|目录|索引|致谢|版权.*"
-    r"|references?|bibliography|see also|further reading|external links|preface|(?:table of )?contents|index"
-    r"|acknowledge?ments?|suggested reading.*|(?:review|critical thinking|personal application) questions?)\W*",
-    re.IGNORECASE,
-)
+_DEPTHS = {"编": 1, "篇": 1, "Part": 1, "章": 2, "Chapter": 2, "节": 3, "Section": 3}
+_LONGEST_TITLE = 80
+_KINDS: dict[str, Literal["prose", "list", "table"]] = {
+    "bullet_list_open": "list",
+    "ordered_list_open": "list",
+    "table_open": "table",
+}
 
 
-def read_document(
-    path: Path, *, source: str, licence: str, language: Language, low: int = 800, high: int = 1600
+def passages(
+    extracted: Extract,
+    *,
+    origin: Origin,
+    language: Language,
+    counts: Counter[str],
+    low: int,
+    high: int,
+    measure: Measure = length,
+    cohesive: bool = False,
 ) -> Iterator[Passage | Reject]:
-    """The passages of a page, in order, and what of it is none.
+    """The passages of a document, in order, and what of it is none; `origin` is that of the file.
 
-    `low` and `high` bound a passage in units of `length`; `span` counts characters of the decoded file, and a
-    passage's text is `clean(plain(decoded[start:end]))`. Reference lists, prefaces, indexes and what is under
-    `SHORTEST` are rejected. InputError for a file that is no readable .md or .txt.
+    They are as long as `chunks` makes them. `span` counts characters of `extracted.text`, of which a passage is
+    `clean(plain(text[start:end]))`, or `clean(text[start:end])` where that is no Markdown. Contents, indexes, reference
+    lists, prefaces, imprints and what is under `SHORTEST` are rejected.
     """
-    blocks_of = {".md": _markdown_blocks, ".txt": _text_blocks}.get(path.suffix.lower())
-    if blocks_of is None:
-        raise InputError(f"{path}: {path.suffix or 'no suffix'}; a textbook page is .md or .txt")
-    text = read_text(path)
-
-    def origin(chunk: Chunk) -> Origin:
-        span = (chunk.start, chunk.end)
-        return Origin(source=source, licence=licence, section=chunk.section, span=span)
-
-    blocks = list(blocks_of(text))
-    for content, group in itertools.groupby(blocks, key=_has_content):
-        if not content:
-            members = list(group)
-            chunk = Chunk(members[0].start, members[-1].end, members[0].section)
+    text = extracted.text
+    words = plain if extracted.markdown else str.strip
+    blocks = list((_markdown_blocks if extracted.markdown else _text_blocks)(text))
+    formless = without_content([words(text[block.start : block.end]) for block in blocks])
+    empty = [form or any(map(is_title_of_none, block.section)) for form, block in zip(formless, blocks, strict=True)]
+    for no_content, group in itertools.groupby(zip(empty, blocks, strict=True), key=itemgetter(0)):
+        members = [block for _, block in group]
+        whole = Chunk(members[0].start, members[-1].end, members[0].section)
+        cut = chunks(text, members, language, low, high, measure=measure, cohesive=cohesive)
+        for chunk in [whole] if no_content else cut:
             raw = text[chunk.start : chunk.end]
-            yield Reject(reason="no_content", detail=" / ".join(chunk.section), text=raw, origin=origin(chunk))
-            continue
-        for chunk in chunks(text, list(group), language, low, high):
-            raw = text[chunk.start : chunk.end]
-            passage = clean(plain(raw))
-            if length(passage) < SHORTEST:
-                detail = f"{length(passage)} units, at least {SHORTEST} are wanted"
-                yield Reject(reason="too_short", detail=detail, text=raw, origin=origin(chunk))
+            where = _place(origin, chunk, extracted.pages)
+            if no_content:
+                yield Reject(reason="no_content", detail=" / ".join(chunk.section), text=raw, origin=where)
+            elif (size := length(passage := clean(words(raw), counts))) < SHORTEST:
+                detail = f"{size} units, at least {SHORTEST} are wanted"
+                yield Reject(reason="too_short", detail=detail, text=raw, origin=where)
             else:
-                yield Passage(text=passage, language=language, origin=origin(chunk))
+                yield Passage(text=passage, language=language, origin=where)
+
+
+def _place(origin: Origin, chunk: Chunk, begins: tuple[int, ...]) -> Origin:
+    pages = (bisect_right(begins, chunk.start), bisect_left(begins, chunk.end)) if begins else None
+    return origin.model_copy(update={"section": chunk.section, "span": (chunk.start, chunk.end), "pages": pages})
 
 
 def plain(markdown: str) -> str:
@@ -83,15 +95,11 @@ def plain(markdown: str) -> str:
     text = _LINK.sub(r"\1", _IMAGE.sub("", _NOTE.sub("", text)))
     text = re.sub(r"^(?:[!?]{3}.*|(?=.*---)[ \t:|-]++)$", "", text, flags=re.MULTILINE)
     text = re.sub(r"^[ \t]*(?:#{1,6}[ \t]+|>[ \t]?)", "", text, flags=re.MULTILINE)
-    text = re.sub(r"(\*\*|__|~~|`)(.+?)\1", r"\2", text)
+    text = _EMPHASIS.sub(r"\2", text)
     # No character has a number of eight digits, and Python refuses to read very long ones.
     text = re.sub(r"</?[a-zA-Z][^<>\n]*>|&#\d{8,};?", "", text)
     text = html.unescape(text)
     return re.sub(r"\n{3,}", "\n\n", text).strip()
-
-
-def _has_content(block: Block) -> bool:
-    return not any(_NO_CONTENT.fullmatch(name.strip()) for name in block.section)
 
 
 def _markdown_blocks(text: str) -> Iterator[Block]:
@@ -100,7 +108,7 @@ def _markdown_blocks(text: str) -> Iterator[Block]:
     begin = front.end() if front else 0
     body = text[begin:]
     offsets = [begin]
-    for line in re.findall(r"[^\n]*\n|[^\n]+$", body):
+    for line in re.findall(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+$", body):
         offsets.append(offsets[-1] + len(line))
     section: list[tuple[int, str]] = []
     # `plain` sees to what is within a block.
@@ -110,22 +118,35 @@ def _markdown_blocks(text: str) -> Iterator[Block]:
             continue
         if token.type in ("html_block", "hr"):
             continue
-        heading = token.type == "heading_open"
-        if heading:
-            depth = int(token.tag[1:])
-            title = clean(plain(tokens[place + 1].content))
-            section = [(level, name) for level, name in section if level < depth] + [(depth, title)]
-        names = tuple(name for _, name in section)
-        first, last = token.map
-        yield Block(offsets[first], offsets[min(last, len(offsets) - 1)], names, heading)
+        title, depth = "", 0
+        if token.type in ("heading_open", "paragraph_open"):
+            title = plain(tokens[place + 1].content)
+            depth = int(token.tag[1:]) if token.type == "heading_open" else _depth(title, section)
+        start, end = (offsets[min(line, len(offsets) - 1)] for line in token.map)
+        kind = _KINDS.get(token.type, "prose")
+        yield Block(start, end, _entered(section, depth, title), heading=depth > 0, kind=kind)
 
 
 def _text_blocks(text: str) -> Iterator[Block]:
-    """Paragraphs between blank lines; a line that reads like a chapter's title is a heading."""
-    section: tuple[str, ...] = ()
+    """Paragraphs between blank lines."""
+    section: list[tuple[int, str]] = []
     for found in re.finditer(r"\S[^\n]*(?:\n(?!\s*\n)[^\n]*\S[^\n]*)*", text):
-        title = clean(found[0])
-        heading = "\n" not in title and bool(_CHAPTER.fullmatch(title) or _NO_CONTENT.fullmatch(title))
-        if heading:
-            section = (title,)
-        yield Block(found.start(), found.end(), section, heading)
+        depth = _depth(found[0], section)
+        yield Block(found.start(), found.end(), _entered(section, depth, found[0]), heading=depth > 0)
+
+
+def _entered(section: list[tuple[int, str]], depth: int, title: str) -> tuple[str, ...]:
+    """The path of headings at a block; where that is a heading, of a depth above 0, `section` has it from now on."""
+    if depth:
+        section[:] = [(level, name) for level, name in section if level < depth] + [(depth, clean(title))]
+    return tuple(name for _, name in section)
+
+
+def _depth(line: str, section: list[tuple[int, str]]) -> int:
+    """That of a line which is no heading by its markup and reads like the title of a chapter, else 0."""
+    if len(line) > _LONGEST_TITLE or "\n" in line or is_entry(line):
+        return 0
+    title = clean(line)
+    if found := _CHAPTER.fullmatch(title):
+        return _DEPTHS[found["zh"] or found["en"]]
+    return (section[-1][0] if section else 1) if is_title_of_none(title) else 0

@@ -8,6 +8,7 @@
   x BudgetError           (4)     the spending cap is reached
   x StorageError          (5)     disk full, read-only, or a damaged run database
   x ProviderError         (6)     a model cannot be reached or refuses to serve us at all
+  x PrivacyError          (7)     personal data cannot be kept apart, or would leave the machine
   x AnswerError           (1)     no usable answer from a model; costs one record, never the run
     - CutOffError                 stopped at the token limit
     - RefusedError                declined, or a content filter spoke
@@ -68,6 +69,12 @@ class ProviderError(PsycheError):
     """A model cannot be reached, or does not serve us at all: no key, no quota, no such model."""
 
     exit_code = 6
+
+
+class PrivacyError(PsycheError):
+    """Personal data cannot be kept apart, or was about to leave the machine."""
+
+    exit_code = 7
 
 
 class AnswerError(PsycheError):

@@ -19,6 +19,9 @@ from psyche.corpus.keys import AnswerKey
 Language = Literal["zh", "en"]
 QuestionKind = Literal["single", "multiple", "short"]
 Split = Literal["sft", "grpo"]
+Kind = Literal["textbook", "bank", "paper", "topics", "posts", "dialogues"]
+"""What a source holds."""
+Script = Literal["simplified", "traditional"]
 
 
 class Value(BaseModel):
@@ -66,6 +69,16 @@ class Origin(Value):
     def child(self, parent: str) -> Self:
         """The same place, one step of the pipeline later."""
         return self.model_copy(update={"parent": parent})
+
+
+class File(Record):
+    """A file of the sources, known by its content: `sha256`, or why that cannot be read."""
+
+    kind: Kind | None
+    sha256: str
+    language: Language
+    columns: dict[str, str] = {}
+    origin: Origin
 
 
 class Passage(Record):
@@ -236,3 +249,20 @@ class Reject(Record):
     detail: str
     text: str
     origin: Origin
+
+
+def origin(record: Record) -> Origin:
+    """Where a record comes from, by way of what it was made of."""
+    if isinstance(record, Example):
+        return record.item.question.origin
+    if isinstance(record, ReasoningItem):
+        return record.question.origin
+    found: Origin = record.origin  # type: ignore[attr-defined]
+    return found
+
+
+KINDS: dict[str, type[Record]] = {
+    kind.__name__.lower(): kind
+    for kind in (File, Passage, Topic, Post, Dialogue, Brief, Question, ReasoningItem, Example, Reject)
+}
+"""Every kind of record by the first part of its ids."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,19 +17,19 @@ LONGEST = 200
 """Characters of a topic; what is longer is text."""
 
 
-def read_topics(path: Path, *, source: str, licence: str, language: Language) -> Iterator[Topic]:
+def read_topics(path: Path, *, origin: Origin, language: Language, counts: Counter[str]) -> Iterator[Topic]:
     """The topics of a .txt file, one a line with `#` comments, or of a .json list of strings; each once.
 
     InputError where the file is neither, or a topic is over `LONGEST`.
     """
-    kind = path.suffix.lower()
+    source, kind = origin.source, path.suffix.lower()
     if kind not in (".txt", ".json"):
         raise InputError(f"{source}: a topic file is .txt or .json")
     text = read_text(path)
     lines = _json(text, source) if kind == ".json" else [line.partition("#")[0] for line in text.splitlines()]
     names: dict[str, None] = {}
     for number, line in enumerate(lines, 1):
-        name = clean(line)
+        name = clean(line, counts)
         if len(name) > LONGEST:
             place = f"{'topic' if kind == '.json' else 'line'} {number}"
             raise InputError(f"{source}: {place}: {len(name)} characters; a topic has at most {LONGEST}")
@@ -37,7 +38,7 @@ def read_topics(path: Path, *, source: str, licence: str, language: Language) ->
     if not names:
         raise InputError(f"{source}: no topic in it; write one a line")
     for name in names:
-        yield Topic(name=name, language=language, origin=Origin(source=source, licence=licence))
+        yield Topic(name=name, language=language, origin=origin)
 
 
 def _json(text: str, source: str) -> list[str]:

@@ -5,31 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 import zstandard
 from pydantic import ValidationError
 
 from psyche.corpus.errors import StorageError
-from psyche.corpus.records import (
-    Brief,
-    Example,
-    Passage,
-    Question,
-    ReasoningItem,
-    Record,
-    Reject,
-    Topic,
-)
+from psyche.corpus.records import KINDS, Record
 from psyche.engine.database import Database, Statement
 
 PAGE = 256
+Kind = TypeVar("Kind", bound=Record)
 _PACK = zstandard.ZstdCompressor(level=3)
 _UNPACK = zstandard.ZstdDecompressor()
-_KINDS: dict[str, type[Record]] = {
-    kind.__name__.lower(): kind for kind in (Passage, Topic, Brief, Question, ReasoningItem, Example, Reject)
-}
 
 
 @dataclass(frozen=True)
@@ -60,9 +49,18 @@ class Archive:
             raise StorageError(f"{self._database.path}: no record {record_id}")
         return _unpack(record_id, rows[0][0])
 
+    def everything(self) -> Iterator[Record]:
+        """All records there are, ordered by id, page by page."""
+        last = ""
+        query = f"SELECT id, body FROM record WHERE id > ? ORDER BY id LIMIT {PAGE}"
+        while page := self._database.read(query, (last,)):
+            for record_id, body in page:
+                yield _unpack(record_id, body)
+            last = page[-1][0]
+
     def find(self, prefix: str) -> list[str]:
         """The ids that begin so, or whose hash does, at most 20."""
-        kinds = [""] if "-" in prefix else [f"{kind}-" for kind in _KINDS]
+        kinds = [""] if "-" in prefix else [f"{kind}-" for kind in KINDS]
         found: list[str] = []
         for kind in kinds:
             low, high = kind + prefix, kind + prefix + "\x7f"
@@ -102,21 +100,10 @@ class Archive:
         result: Result,
         fingerprint: str,
         outputs: Sequence[Record] = (),
-        chain: str | None = None,
         entering: Sequence[tuple[str, Record]] = (),
     ) -> None:
-        """Write a result with its records in one transaction.
-
-        `entering` are records with the chain they enter; `chain` is where the record itself is to be entered,
-        for records that come from outside.
-        """
-        statements: list[Statement] = []
-        for record in {r.id: r for r in (*outputs, *(r for _, r in entering))}.values():
-            statements.append(("INSERT OR IGNORE INTO record VALUES (?, ?)", (record.id, _pack(record))))
-        for next_chain, record in entering:
-            statements.append(("INSERT OR IGNORE INTO entry VALUES (?, ?)", (next_chain, record.id)))
-        if chain is not None:
-            statements.append(("INSERT OR IGNORE INTO entry VALUES (?, ?)", (chain, result.record)))
+        """Write a result with its records in one transaction; `entering` are records with the chain they enter."""
+        statements = _kept(entering, outputs)
         values = (
             result.stage,
             fingerprint,
@@ -131,14 +118,33 @@ class Archive:
         statements.append(("INSERT OR REPLACE INTO result VALUES (?,?,?,?,?,?,?,?,?)", values))
         await self._database.write(*statements)
 
-    async def pass_on(self, chain: str, fingerprint: str, next_chain: str) -> None:
-        """Enter into the next stage whatever results of an earlier run under the same fingerprint let through."""
+    async def enter(self, chain: str, records: Sequence[Record]) -> None:
+        """Write records down and enter them into a chain, in one transaction."""
+        await self._database.write(*_kept([(chain, record) for record in records]))
+
+    async def copy(self, chain: str, other: str) -> None:
+        """Enter into the other chain whatever is in this one."""
+        query = "INSERT OR IGNORE INTO entry SELECT ?, record FROM entry WHERE chain = ?"
+        await self._database.write((query, (other, chain)))
+
+    async def pass_on(self, chain: str, fingerprint: str, next_chain: str, kind: str = "") -> None:
+        """Enter into the next stage whatever results of an earlier run under the same fingerprint let through.
+
+        Where `kind` is given, only records of this kind.
+        """
         query = (
             "INSERT OR IGNORE INTO entry SELECT ?, o.value FROM entry e JOIN result r"
             " ON r.fingerprint = ? AND r.record = e.record, json_each(r.outputs) o"
-            " WHERE e.chain = ? AND r.status = 'ok'"
+            " WHERE e.chain = ? AND r.status = 'ok' AND o.value GLOB ?"
         )
-        await self._database.write((query, (next_chain, fingerprint, chain)))
+        await self._database.write((query, (next_chain, fingerprint, chain, f"{kind}*")))
+
+    def done(self, chain: str, fingerprint: str) -> set[str]:
+        """The ids of a chain that have a result."""
+        query = (
+            "SELECT e.record FROM entry e JOIN result r ON r.fingerprint = ? AND r.record = e.record WHERE e.chain = ?"
+        )
+        return {row[0] for row in self._database.read(query, (fingerprint, chain))}
 
     async def forget_unavailable(self, fingerprint: str) -> None:
         """Failures that were the provider's are no results: ask again."""
@@ -159,13 +165,29 @@ class Archive:
         rows = self._database.read(query, (fingerprint, chain, status))
         return rows[0] if rows else None
 
-    def details(self, chain: str, fingerprint: str, reason: str) -> list[str]:
-        """What is told of the records of a chain with this reason, in words."""
+    def reasons(self, chain: str, fingerprint: str, reason: str) -> list[tuple[str, str]]:
+        """The records of a chain with this reason, and what is told of each in words."""
         query = (
-            "SELECT r.detail FROM entry e JOIN result r ON r.fingerprint = ? AND r.record = e.record"
-            " WHERE e.chain = ? AND r.reason = ? ORDER BY r.detail"
+            "SELECT r.record, r.detail FROM entry e JOIN result r ON r.fingerprint = ? AND r.record = e.record"
+            " WHERE e.chain = ? AND r.reason = ? ORDER BY r.record"
         )
-        return [row[0] for row in self._database.read(query, (fingerprint, chain, reason))]
+        return [(record, detail) for record, detail in self._database.read(query, (fingerprint, chain, reason))]
+
+    def passed(self, chain: str, fingerprint: str, kind: type[Kind]) -> Iterator[Kind]:
+        """The records of one kind that a stage let through, ordered by id, page by page."""
+        query = (
+            "SELECT e.record, b.body FROM entry e JOIN result r ON r.fingerprint = ? AND r.record = e.record"
+            " JOIN record b ON b.id = e.record"
+            " WHERE e.chain = ? AND r.status = 'ok' AND e.record > ? AND e.record GLOB ?"
+            f" ORDER BY e.record LIMIT {PAGE}"
+        )
+        last = ""
+        while page := self._database.read(query, (fingerprint, chain, last, f"{kind.__name__.lower()}-*")):
+            for record_id, body in page:
+                record = _unpack(record_id, body)
+                assert isinstance(record, kind)
+                yield record
+            last = page[-1][0]
 
     def rejected(self, chain: str, fingerprint: str, reason: str) -> Iterator[Record]:
         """The records that a stage made, but kept apart for this reason, ordered by id."""
@@ -188,6 +210,16 @@ class Archive:
         await self._database.write(("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, text)))
 
 
+def _kept(entering: Sequence[tuple[str, Record]], others: Sequence[Record] = ()) -> list[Statement]:
+    records = {record.id: record for record in (*others, *(record for _, record in entering))}
+    statements: list[Statement] = [
+        ("INSERT OR IGNORE INTO record VALUES (?, ?)", (name, _pack(record))) for name, record in records.items()
+    ]
+    for chain, record in entering:
+        statements.append(("INSERT OR IGNORE INTO entry VALUES (?, ?)", (chain, record.id)))
+    return statements
+
+
 _COLUMNS = "stage, record, status, reason, detail, outputs, calls"
 
 
@@ -201,7 +233,7 @@ def _pack(record: Record) -> bytes:
 
 
 def _unpack(record_id: str, body: bytes) -> Record:
-    kind = _KINDS[record_id.partition("-")[0]]
+    kind = KINDS[record_id.partition("-")[0]]
     damaged = f"record {record_id} is damaged; restore a copy of the run database, or begin a new run directory"
     try:
         record = kind.model_validate_json(_UNPACK.decompress(body))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from psyche.engine.ledger import COLUMNS, Ledger
 
@@ -15,7 +16,10 @@ def card(
     ledger: Ledger,
     rows: Mapping[str, int],
     census: Mapping[Place, int],
-    models: Mapping[str, str],
+    models: Mapping[str, Mapping[str, str]],
+    stamp: Mapping[str, Any],
+    *,
+    private: bool,
 ) -> str:
     """The card as Markdown with the front matter that dataset hubs read."""
     licences = sorted({licence for _, licence, _, _ in census}) or ["unknown"]
@@ -31,6 +35,9 @@ def card(
         "",
         f"Synthesised and verified by psyche. The run is {state}.",
         "",
+        *(_PRIVATE if private else ()),
+        _decontaminated(stamp),
+        "",
         "| file | rows |",
         "|---|---:|",
         *(f"| {file} | {count} |" for file, count in rows.items()),
@@ -45,14 +52,9 @@ def card(
         "|---|---|---|---|---:|",
         *(f"| {' | '.join(place)} | {count} |" for place, count in sorted(census.items())),
         "",
-        "A licence that reads `unknown` was not stated: settle it before you publish.",
-        "",
         "## Who wrote it",
         "",
-        "| agent | model |",
-        "|---|---|",
-        *(f"| {agent} | {model} |" for agent, model in models.items()),
-        "",
+        *_casts(models),
         "## Loss ledger",
         "",
         f"| stage | {' | '.join(COLUMNS)} |",
@@ -62,6 +64,29 @@ def card(
         *_reasons(ledger),
     ]
     return "\n".join(parts)
+
+
+_PRIVATE = (
+    "**Not for publication.** The licences of these sources are unknown or do not let adaptations be passed on.",
+    "",
+)
+
+
+def _decontaminated(stamp: Mapping[str, Any]) -> str:
+    if not stamp["evaluation_items"]:
+        return "**Not decontaminated:** the run file names no evaluation set."
+    return (
+        f"Held against {stamp['evaluation_items']} items of evaluation sets (digest `{stamp['digest'][:16]}`), before"
+        " any model was asked and once more at export; `decontamination.jsonl` lists what was found."
+    )
+
+
+def _casts(models: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+    for cast, speakers in models.items():
+        yield from ("Sources that had to stay on local machines:", "") if cast == "local" else ()
+        yield from ("| agent | model |", "|---|---|")
+        yield from (f"| {agent} | {model} |" for agent, model in speakers.items())
+        yield ""
 
 
 def _reasons(ledger: Ledger) -> list[str]:

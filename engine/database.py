@@ -96,6 +96,13 @@ class Database:
         self._queue.put(_Unit(statements, loop, done))
         await done
 
+    def compact(self) -> None:
+        """Write the file anew, so that nothing that was deleted is left in it."""
+        with _storage_errors(self.path), contextlib.closing(_open(self.path)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            connection.execute("VACUUM")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def _work(self, connection: sqlite3.Connection) -> None:
         stopping = False
         while not stopping:

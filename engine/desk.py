@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from psyche.agents.exchange import Carrier, Reply, Request, deliver
-from psyche.corpus.errors import BudgetError, PsycheError
+from psyche.corpus.errors import BudgetError, PrivacyError, PsycheError
 from psyche.engine.journal import Journal
 from psyche.engine.lane import Lane
 from psyche.engine.runfile import Price, RunFile
@@ -15,6 +15,8 @@ from psyche.engine.tally import Tally
 
 CHARS_PER_TOKEN = 1.0
 """For the worst case of a request: a Chinese character is at most about one token in today's tokenizers."""
+IMAGE_TOKENS = 16_384
+"""For the worst case too: what vision models of the Qwen family, which read the pages, make of an image at most."""
 
 
 class StoppedError(PsycheError):
@@ -32,14 +34,22 @@ class Desk:
             model.endpoint(): Lane(name, in_flight=model.in_flight, attempts=model.attempts)
             for name, model in run.models.items()
         }
+        self._local = {run.models[name].endpoint() for name in run.locals}
         self._budget = Budget(run.budget, journal.spent())
         self._asking: dict[str, asyncio.Task[Reply]] = {}
         self._open = True
 
-    def carrier(self, calls: list[str]) -> Carrier:
-        """A carrier for one record: the keys of its calls are appended to `calls` in their order."""
+    def carrier(self, calls: list[str], *, stays: bool = False) -> Carrier:
+        """A carrier for one record: the keys of its calls are appended to `calls` in their order.
+
+        For a record that `stays` on machines of the user's it is a PrivacyError to ask a model elsewhere.
+        """
 
         async def carry(request: Request) -> Reply:
+            if stays and request.endpoint not in self._local:
+                raise PrivacyError(
+                    f"{request.role}: a source with `remote = false` was about to be sent to {request.model}"
+                )
             calls.append(request.key)
             return await self.carry(request)
 
@@ -65,14 +75,20 @@ class Desk:
         if known is not None:
             self._tally.replayed += 1
             return known
-        self._admit()
+        self.admit()
         task = self._asking.get(request.key)
         if task is None:
             task = self._asking[request.key] = asyncio.create_task(self._ask(request))
             task.add_done_callback(self._forget(request.key))
         return await asyncio.shield(task)
 
-    def _admit(self) -> None:
+    @property
+    def is_open(self) -> bool:
+        """Whether new calls are admitted."""
+        return self._open
+
+    def admit(self) -> None:
+        """StoppedError where the desk is closed."""
         if not self._open:
             raise StoppedError("the run is stopping")
 
@@ -89,7 +105,7 @@ class Desk:
 
         async def paid() -> tuple[Reply, float]:
             """One try, in a slot of the lane: what waits for one has neither begun nor cost anything."""
-            self._admit()
+            self.admit()
             stake = await self._budget.stake(_worst(price, request))
             self._tally.in_flight += 1
             began = time.monotonic()
@@ -153,9 +169,10 @@ class Budget:
 def _worst(price: Price | None, request: Request) -> float:
     if price is None:
         return 0.0
-    chars = sum(len(message["content"]) for message in request.messages)
+    chars = sum(len(message["content"]) for message in request.on_record())
+    sent = chars / CHARS_PER_TOKEN + request.images * IMAGE_TOKENS
     longest: int = request.sampling.get("max_tokens", 0)
-    return (chars / CHARS_PER_TOKEN * price.input + longest * price.output) / 1e6
+    return (sent * price.input + longest * price.output) / 1e6
 
 
 def _cost(price: Price | None, reply: Reply) -> float:

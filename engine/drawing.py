@@ -9,7 +9,7 @@ from psyche.engine.stages import STAGES, Stage
 
 SOURCES = (
     ("textbooks", "textbooks, topics", STAGES[0].name),
-    ("banks", "question banks", next(stage.name for stage in STAGES if stage.together)),
+    ("banks", "question banks", next(stage.name for stage in STAGES if stage.graph is None)),
 )
 SPLITS = (("sft", "sft.jsonl"), ("grpo", "grpo.jsonl"), ("suspects", "suspects.jsonl"))
 
@@ -27,6 +27,9 @@ def flowchart() -> str:
 
 
 def _inside(stage: Stage) -> Iterator[str]:
+    if stage.graph is None:
+        yield f"    {stage.name}_check(hold against evaluation sets)"
+        return
     drawn = stage.graph.get_graph()
     inner = {name for name in drawn.nodes if not name.startswith("__")}
     for name in drawn.nodes:

@@ -1,9 +1,8 @@
-"""Splits on disk: a deterministic projection of a run, for TRL.
+"""Splits on disk: a deterministic projection of a run; what the rows are made of is in `psyche.engine.rows`.
 
-`sft.jsonl` is TRL's conversational prompt-completion form: the completion is `<think>rationale</think>` and the
-answer. `grpo.jsonl` holds the prompt and, in `answer`, the key that rewards compare with. `suspects.jsonl` holds
-the items that wait for a re-check of their gold answer. Rows are ordered by id and hold no time or path, so that
-the same records give the same bytes. Files are written aside, synced and renamed, the manifest last.
+What no licence lets anybody publish is written apart, into a directory of its own. Nothing that stands in an evaluation
+set is written at all, but for the list of it. Rows are ordered by id and hold no time or path, so that the same records
+give the same bytes. Files are written aside, synced and renamed, the manifest last.
 """
 
 from __future__ import annotations
@@ -14,20 +13,24 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
+from psyche.corpus.decontamination import Holdout
 from psyche.corpus.errors import StorageError
-from psyche.corpus.records import Example
+from psyche.corpus.licences import redistributable
+from psyche.corpus.records import Dialogue, Example, Post, Question, Record, origin
+from psyche.engine import rows
 from psyche.engine.archive import Archive
 from psyche.engine.card import Place, card
+from psyche.engine.holdout import CONTAMINATED, contamination
 from psyche.engine.ledger import Ledger
 from psyche.engine.stages import Route
-from psyche.prompts.prompt import load
 
-ANSWER = {"zh": "答案：", "en": "Answer: "}
+Kept = TypeVar("Kept", bound=Record)
 
 
 @dataclass(frozen=True)
@@ -39,91 +42,112 @@ class Written:
     sha256: str
 
 
-def export(archive: Archive, route: Route, ledger: Ledger, name: str, target: Path) -> list[Written]:
-    """Write splits, card and manifest into `target`; what they replace is whole until the rename."""
-    census: Counter[Place] = Counter()
-    split = {
-        "sft.jsonl": (_sft(e) for e in _counted(_examples(archive, route), census) if e.split == "sft"),
-        "grpo.jsonl": (_grpo(e) for e in _examples(archive, route) if e.split == "grpo"),
-        "suspects.jsonl": (_grpo(e) | _audit(e) for e in _suspects(archive, route)),
-    }
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-        written = [_write(target / file, lines) for file, lines in split.items()]
-        rows = {file.name: file.rows or 0 for file in written}
-        text = card(name, ledger, rows, census, archive.note("models") or {})
-        written.append(_write(target / "README.md", [text]))
-        manifest = {file.name: {"rows": file.rows, "sha256": file.sha256} for file in written}
-        _write(target / "manifest.json", [orjson.dumps(manifest, option=orjson.OPT_INDENT_2).decode()])
-    except OSError as error:
-        remedy = "free some space" if error.errno == errno.ENOSPC else "choose another directory"
-        raise StorageError(f"{target}: {error.strerror}; {remedy} and export again") from error
-    return written
+class Export:
+    """What a run has to give. `held` are the evaluation sets that it is held against once more."""
 
+    def __init__(self, archive: Archive, route: Route, ledger: Ledger, name: str, held: Holdout) -> None:
+        self._archive = archive
+        self._route = route
+        self._ledger = ledger
+        self._name = name
+        self._held = held
+        self._models: dict[str, dict[str, str]] = archive.note("models") or {}
 
-def _examples(archive: Archive, route: Route) -> Iterator[Example]:
-    for record in archive.entries(route.chains["export"]):
-        assert isinstance(record, Example)
-        yield record
+    def write(self, target: Path, *, private: bool = False) -> list[Written]:
+        """Write what may be published, or what may not, with a card and a manifest, into a directory.
 
+        What that replaces is whole until the rename. StorageError where that fails.
+        """
+        census: Counter[Place] = Counter()
+        tables: dict[str, Iterator[dict[str, Any]]] = {
+            "sft.jsonl": (
+                rows.sft(e) | self._models_of(e) for e in self._examples(private, census) if e.split == "sft"
+            ),
+            "grpo.jsonl": (rows.grpo(e) | self._models_of(e) for e in self._examples(private) if e.split == "grpo"),
+            "suspects.jsonl": (rows.suspect(e) | self._models_of(e) for e in self._suspects(private)),
+            "posts.jsonl": map(rows.post, self._read(Post, private)),
+            "dialogues.jsonl": map(rows.dialogue, self._read(Dialogue, private)),
+        }
+        if not private:
+            tables["decontamination.jsonl"] = self._matches()
+        try:
+            target.mkdir(parents=True, exist_ok=True, mode=0o700 if private else 0o777)
+            written = [_write(target / file, lines) for file, lines in tables.items()]
+            counts = {file.name: file.rows or 0 for file in written}
+            text = card(self._name, self._ledger, counts, census, self._models, self._stamp, private=private)
+            written.append(_write(target / "README.md", [text]))
+            files = {file.name: {"rows": file.rows, "sha256": file.sha256} for file in written}
+            manifest = {"files": files, "decontamination": self._stamp}
+            _write(target / "manifest.json", [orjson.dumps(manifest, option=orjson.OPT_INDENT_2).decode()])
+        except OSError as error:
+            remedy = "free some space" if error.errno == errno.ENOSPC else "choose another directory"
+            raise StorageError(f"{target}: {error.strerror}; {remedy} and export again") from error
+        return written
 
-def _suspects(archive: Archive, route: Route) -> Iterator[Example]:
-    chain, fingerprint = route.chains["select"], route.fingerprints["select"]
-    for record in archive.rejected(chain, fingerprint, "suspect_label"):
-        assert isinstance(record, Example)
-        yield record
+    @cached_property
+    def has_private(self) -> bool:
+        """Whether anything may not be published."""
+        kinds: tuple[Iterable[Record], ...] = (
+            self._examples(True),
+            self._suspects(True),
+            self._read(Post, True),
+            self._read(Dialogue, True),
+        )
+        return any(True for records in kinds for _ in records)
 
+    @cached_property
+    def _contaminated(self) -> set[str]:
+        """The examples that stand in an evaluation set, however they got so far."""
+        chain = self._route.chains["export"]
+        return {record.id for record in self._archive.entries(chain) if contamination(self._held, record)}
 
-def _prompt(example: Example) -> list[dict[str, str]]:
-    question = example.item.question
-    return load("student", question.language).messages(**question.exam())
+    @cached_property
+    def _stamp(self) -> dict[str, Any]:
+        """Which evaluation sets nothing of this export stands in."""
+        return {
+            "evaluation_items": len(self._held),
+            "digest": self._held.digest if len(self._held) else None,
+            "removed_at_export": len(self._contaminated),
+        }
 
+    def _examples(self, private: bool, census: Counter[Place] | None = None) -> Iterator[Example]:
+        for record in self._archive.entries(self._route.chains["export"]):
+            assert isinstance(record, Example)
+            place = origin(record)
+            if redistributable(place.licence) is private or record.id in self._contaminated:
+                continue
+            if census is not None:
+                census[place.source, place.licence, record.split, record.item.label] += 1
+            yield record
 
-def _sft(example: Example) -> dict[str, Any]:
-    item = example.item
-    answer = f"{ANSWER[item.question.language]}{item.question.key}"
-    said = f"<think>\n{item.rationale}\n</think>\n\n{answer}"
-    return {
-        "id": example.id,
-        "prompt": _prompt(example),
-        "completion": [{"role": "assistant", "content": said}],
-        **_provenance(example),
-    }
+    def _suspects(self, private: bool) -> Iterator[Example]:
+        chain, fingerprint = self._route.chains["select"], self._route.fingerprints["select"]
+        for record in self._archive.rejected(chain, fingerprint, "suspect_label"):
+            assert isinstance(record, Example)
+            if redistributable(origin(record).licence) is not private and not contamination(self._held, record):
+                yield record
 
+    def _read(self, kind: type[Kept], private: bool) -> Iterator[Kept]:
+        """The records of this kind that the sources held."""
+        chain, fingerprint = self._route.chains["read"], self._route.fingerprints["read"]
+        for record in self._archive.passed(chain, fingerprint, kind):
+            if redistributable(origin(record).licence) is not private and not contamination(self._held, record):
+                yield record
 
-def _grpo(example: Example) -> dict[str, Any]:
-    question = example.item.question
-    return {
-        "id": example.id,
-        "prompt": _prompt(example),
-        "answer": str(question.key),
-        "answer_kind": question.key.kind,
-        "options": [f"{letter}. {text}" for letter, text in question.options.items()],
-        **_provenance(example),
-    }
+    def _matches(self) -> Iterator[dict[str, Any]]:
+        """What was refused, with every evaluation item that it gives away."""
+        for stage in ("read", "decontaminate"):
+            chain, fingerprint = self._route.chains[stage], self._route.fingerprints[stage]
+            for record_id, detail in self._archive.reasons(chain, fingerprint, CONTAMINATED):
+                record = self._archive.load(record_id)
+                row = {"id": record_id, "source": origin(record).source}
+                matches = self._held.matches(record) if isinstance(record, Question) else ()
+                found = [match._asdict() for match in matches] or [{"told": detail}]
+                yield from (row | match for match in found)
 
-
-def _audit(example: Example) -> dict[str, Any]:
-    return {"votes": [vote.model_dump() for vote in example.votes], "rationale": example.item.rationale}
-
-
-def _provenance(example: Example) -> dict[str, Any]:
-    question = example.item.question
-    return {
-        "kind": question.kind,
-        "language": question.language,
-        "rationale_label": example.item.label,
-        "source": question.origin.source,
-        "licence": question.origin.licence,
-    }
-
-
-def _counted(examples: Iterable[Example], census: Counter[Place]) -> Iterator[Example]:
-    """The examples as they pass, counted by source, licence, split and rationale label."""
-    for example in examples:
-        origin = example.item.question.origin
-        census[origin.source, origin.licence, example.split, example.item.label] += 1
-        yield example
+    def _models_of(self, example: Example) -> dict[str, Any]:
+        cast = "remote" if origin(example).remote else "local"
+        return {"models": self._models.get(cast, {})}
 
 
 def _write(path: Path, rows: Iterable[dict[str, Any] | str]) -> Written:

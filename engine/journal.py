@@ -52,7 +52,7 @@ class Journal:
     async def keep(self, request: Request, reply: Reply, *, cost: float, seconds: float, attempts: int) -> None:
         """Record a call; returns when it is on disk."""
         asked = {
-            "messages": request.messages,
+            "messages": request.on_record(),
             "sampling": request.sampling,
             "schema": request.schema,
             "sample": request.sample,

@@ -39,7 +39,7 @@ class Line:
 
 @dataclass
 class Ledger:
-    """The lines in the order of the score, `read` first; `repairs` counts what readers mended.
+    """The lines in the order of the score, `files` and `read` first; `repairs` counts what readers mended.
 
     `was_read` says whether the sources have been read to the end.
     """
@@ -52,7 +52,7 @@ class Ledger:
     @classmethod
     def of(cls, database: Database, route: Route) -> Ledger:
         """Count the entries and results of a route."""
-        names = ["read", *(stage.name for stage in STAGES)]
+        names = ["files", "read", *(stage.name for stage in STAGES)]
         query = (
             "SELECT count(*) FROM entry e JOIN result r ON r.fingerprint = ? AND r.record = e.record,"
             " json_each(r.outputs) o WHERE e.chain = ? AND o.value LIKE 'brief-%'"
@@ -61,6 +61,7 @@ class Ledger:
         archive = Archive(database)
         was_read = archive.note("read") == route.chains["read"]
         lines = [_line(database, route, name) for name in names]
+        lines[0].emitted = lines[1].entered
         return cls(lines, briefs, archive.note("repairs") or {}, was_read)
 
     @property
@@ -70,8 +71,8 @@ class Ledger:
 
     def imbalances(self) -> list[str]:
         """Where a stage took in another number of records than were passed on to it; empty when none got lost."""
-        read, *stages = self.lines
-        arriving = {"write": self.briefs, "dedup": read.emitted - self.briefs + stages[0].emitted}
+        _, read, *stages = self.lines
+        arriving = {"write": self.briefs, "decontaminate": read.emitted - self.briefs + stages[0].emitted}
         for before, line in itertools.pairwise(stages[1:]):
             arriving[line.stage] = before.emitted
         return [

@@ -7,16 +7,19 @@ every stage, so that the figures are an upper estimate but for retries.
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from psyche.agents.agent import Role
+from psyche.corpus.errors import InputError
 from psyche.corpus.records import Brief, Question, Record, Reject
 from psyche.engine import sources
 from psyche.engine.database import Database
 from psyche.engine.runfile import AGENTS, RunFile
+from psyche.engine.sandbox import Sandbox
 from psyche.prompts.prompt import load
 
 TRIES = 1.5
@@ -34,6 +37,7 @@ OUTPUT = {
     "critic": 80,
     "grader": 50,
     "solver": 2,
+    "transcriber": 1000,
 }
 """Tokens of an answer by agent, as long as nothing is known."""
 
@@ -56,7 +60,7 @@ class Estimate:
 
 def estimate(run: RunFile, base: Path, directory: Path) -> tuple[list[Estimate], Counter[str]]:
     """The estimates by agent, and the counts of what the sources hold."""
-    counts, chars = _census(run, base)
+    counts, chars = asyncio.run(_census(run, base))
     pilot = _pilot(directory / "run.db")
     calls = _calls(run, counts)
     found = [
@@ -68,29 +72,46 @@ def estimate(run: RunFile, base: Path, directory: Path) -> tuple[list[Estimate],
         _estimate(run, f"solver {name}", calls["solver"], chars, pilot.get("solver"), role)
         for name, role in run.context().solvers.items()
     ]
+    if reader := run.transcriber():
+        found.append(_estimate(run, "transcriber", counts["page images"], 0, pilot.get("transcriber"), reader))
     return [one for one in found if one.calls], counts
 
 
-def _census(run: RunFile, base: Path) -> tuple[Counter[str], float]:
-    """Briefs, questions and rejects of the sources, and the mean characters of a question."""
+async def _census(run: RunFile, base: Path) -> tuple[Counter[str], float]:
+    """Briefs, questions, rejects and page images of the sources, and the mean characters of a question.
+
+    What stands on page images is not known yet, and not counted.
+    """
     counts: Counter[str] = Counter()
     chars = 0
-    for record in _source_records(run, base):
-        if isinstance(record, Reject):
+
+    async def count_pages(images: Sequence[bytes]) -> list[str]:
+        counts["page images"] += len(images)
+        return [""] * len(images)
+
+    sandbox = Sandbox()
+    for source in sources.source_files(run, base):
+        try:
+            async for found in sandbox.read(sources.order(source, run), count_pages, Counter()):
+                chars += _count(found.record, run, counts)
+        except InputError:
             counts["rejected"] += 1
-            continue
-        stage, made = sources.made_of(record, run.write)
-        counts["briefs" if stage == "write" else "questions"] += len(made)
-        counts["open"] += sum(isinstance(one, Brief) and one.kind == "short" for one in made)
-        if isinstance(record, Question):
-            counts["open"] += record.key.kind == "open"
-            chars += len(record.case + record.stem) + sum(map(len, record.options.values()))
+    await sandbox.close()
     return counts, chars / counts["questions"] if counts["questions"] else 120.0
 
 
-def _source_records(run: RunFile, base: Path) -> Iterator[Record]:
-    for file in sources.source_files(run, base):
-        yield from sources.read(file, run, Counter())
+def _count(record: Record, run: RunFile, counts: Counter[str]) -> int:
+    """Count a record; the characters of a question."""
+    if isinstance(record, Reject):
+        counts["rejected"] += 1
+        return 0
+    stage, made = sources.made_of(record, run.write)
+    counts["briefs" if stage == "write" else "questions"] += len(made)
+    counts["open"] += sum(isinstance(one, Brief) and one.kind == "short" for one in made)
+    if not isinstance(record, Question):
+        return 0
+    counts["open"] += record.key.kind == "open"
+    return len(record.case + record.stem) + sum(map(len, record.options.values()))
 
 
 def _calls(run: RunFile, counts: Mapping[str, int]) -> dict[str, float]:

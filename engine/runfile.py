@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import difflib
 import tomllib
+from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from psyche.agents.agent import Role
 from psyche.agents.exchange import Endpoint
-from psyche.corpus.duplicates import bands
+from psyche.agents.providers import on_this_machine
 from psyche.corpus.errors import RunFileError
-from psyche.corpus.records import Language, QuestionKind
+from psyche.corpus.linking import bands
+from psyche.corpus.records import Kind, Language, QuestionKind, Script
 from psyche.graphs.context import Context
 
 RUNTIME = "runtime"
@@ -35,11 +37,27 @@ class Section(BaseModel):
 
 
 class SourceSection(Section):
-    """Files of one kind: `path` is a file, or a pattern such as `pages/*.md`, relative to the run file."""
+    """Files that are alike: `path` is a file, a folder, or a pattern such as `pages/*.md`, relative to the run file.
+
+    `kind` is told from each file where it is left out. `columns` says under which names a table has what we call
+    `question`, `answer`, `text` and so on. With `remote = false` only models on machines of yours see what it holds.
+    """
 
     path: str = Field(min_length=1)
+    kind: Kind | None = None
     licence: str = "unknown"
+    url: str = ""
+    retrieved: date | None = None
     language: Language | None = None
+    remote: bool = True
+    columns: dict[str, str] = {}
+
+
+class EvaluationSection(Section):
+    """An evaluation set, as files of question banks: nothing that is in it may get into training data."""
+
+    path: str = Field(min_length=1)
+    columns: dict[str, str] = {}
 
 
 class Price(Section):
@@ -56,11 +74,18 @@ class ModelSection(Section):
     connect: str
     structured: Literal["json_schema", "json_object", "prompt"] = "json_schema"
     logprobs: bool | None = None
+    # Whom this casts in which role is part of the fingerprints, so that this itself need not be.
+    local: Annotated[bool | None, RUNTIME] = None
     price: Annotated[Price | None, RUNTIME] = None
     in_flight: Annotated[int, Field(gt=0), RUNTIME] = 16
     attempts: Annotated[int, Field(gt=0), RUNTIME] = 6
     timeout: Annotated[float, Field(gt=0, allow_inf_nan=False), RUNTIME] = 600.0
     api_key_env: Annotated[str | None, RUNTIME] = None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it runs on a machine of yours: as the section says, else as the address tells."""
+        return on_this_machine(self.connect) if self.local is None else self.local
 
     def endpoint(self) -> Endpoint:
         """The plain values that agents need."""
@@ -85,10 +110,15 @@ class RoleSection(Section):
 
 
 class ChunkSection(Section):
-    """Length of a passage in CJK characters plus other words."""
+    """Length of a passage in CJK characters plus other words, or in tokens of the tokenizer that a file describes.
+
+    `semantic` ends passages where the topic changes.
+    """
 
     low: int = Field(default=800, gt=0)
     high: int = Field(default=1600, gt=0)
+    tokenizer: str | None = None
+    semantic: bool = False
 
 
 class WriteSection(Section):
@@ -101,11 +131,15 @@ class WriteSection(Section):
 
 
 class DedupSection(Section):
-    """Near-duplicates: MinHash over character n-grams."""
+    """Near-duplicates: MinHash over character n-grams.
+
+    `index` is a directory that runs share: what an earlier run had is not taken in again.
+    """
 
     permutations: int = Field(default=128, gt=0)
     threshold: float = Field(default=0.7, gt=0, le=1)
     ngram: int = Field(default=5, gt=0)
+    index: str | None = None
 
     @model_validator(mode="after")
     def _has_bands(self) -> Self:
@@ -131,9 +165,9 @@ class RunFile(Section):
 
     name: str = Field(max_length=100, pattern=r"^\w[\w.-]*$")
     language: Language = "zh"
-    textbooks: tuple[SourceSection, ...] = ()
-    banks: tuple[SourceSection, ...] = ()
-    topics: tuple[SourceSection, ...] = ()
+    script: Script | None = None
+    sources: tuple[SourceSection, ...] = Field(min_length=1)
+    evaluations: tuple[EvaluationSection, ...] = ()
     models: dict[str, ModelSection] = Field(min_length=1)
     roles: dict[str, RoleSection] = {}
     chunk: ChunkSection = ChunkSection()
@@ -146,13 +180,14 @@ class RunFile(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if not (self.textbooks or self.banks or self.topics):
-            raise ValueError("name at least one source: [[textbooks]], [[banks]] or [[topics]]")
+        if not self.locals and not all(source.remote for source in self.sources):
+            raise ValueError("sources: `remote = false` needs a model of your own; mark one with `local = true`")
         if self.chunk.low > self.chunk.high:
             raise ValueError("chunk: low is above high")
         for role, section in self.roles.items():
-            if role != "default" and role not in AGENTS:
-                raise ValueError(f"roles: no agent is called {role!r}{_meant(role, AGENTS)}")
+            known = (*AGENTS, "transcriber")
+            if role != "default" and role not in known:
+                raise ValueError(f"roles: no agent is called {role!r}{_meant(role, known)}")
             self._known_model(f"roles.{role}", section.model)
         for name in self.select.solvers:
             self._known_model("select.solvers", name)
@@ -166,22 +201,46 @@ class RunFile(Section):
         if name is not None and name not in self.models:
             raise ValueError(f"{place}: no model is called {name!r}{_meant(name, self.models)}")
 
-    def role(self, agent: str, model: str | None = None) -> Role:
-        """An agent's role; what its own section leaves out comes from the default one."""
+    @property
+    def locals(self) -> list[str]:
+        """The models on machines of yours."""
+        return [name for name, model in self.models.items() if model.is_local]
+
+    def role(self, agent: str, model: str | None = None, *, local: bool = False) -> Role:
+        """An agent's role; what its own section leaves out comes from the default one.
+
+        A `local` role is played by the first model of your own where the one it names is none.
+        """
         own = self.roles.get(agent, RoleSection())
         default = self.roles.get("default", RoleSection())
         chosen = default.model_dump(exclude_none=True) | own.model_dump(exclude_none=True)
         named = chosen.pop("model", None)
         name = model or named or next(iter(self.models))
+        if local and name not in self.locals:
+            name = self.locals[0]
         return Role(endpoint=self.models[name].endpoint(), **chosen)
 
-    def context(self) -> Context:
-        """What the graphs are given."""
-        roles = {agent: self.role(agent) for agent in AGENTS}
+    def transcriber(self, *, local: bool = False) -> Role | None:
+        """The role that reads page images; None where the embedded OCR is to do it."""
+        if "transcriber" not in self.roles:
+            return None
+        role = self.role("transcriber")
+        return None if local and role.endpoint not in self._local_endpoints else role
+
+    @property
+    def _local_endpoints(self) -> list[Endpoint]:
+        return [self.models[name].endpoint() for name in self.locals]
+
+    def context(self, *, local: bool = False) -> Context:
+        """What the graphs are given; for records that are to stay on machines of yours, a `local` one."""
+        roles = {agent: self.role(agent, local=local) for agent in AGENTS}
         voters = self.select.solvers or (None,) * 3
-        solvers = {f"{place}:{name or 'solver'}": self.role("solver", name) for place, name in enumerate(voters, 1)}
+        solvers = {
+            f"{place}:{name or 'solver'}": self.role("solver", name, local=local)
+            for place, name in enumerate(voters, 1)
+        }
         return Context(
-            roles=roles | {"default": self.role("default")},
+            roles=roles | {"default": self.role("default", local=local)},
             solvers=solvers,
             redrafts=self.write.redrafts,
             retries=self.refine.retries,
@@ -220,7 +279,7 @@ def _explain(error: ValidationError) -> str:
 
 
 _PLAIN = {
-    "tuple_type": "is a list; sources are written with two brackets, as in [[banks]]",
+    "tuple_type": "is a list; sources are written with two brackets, as in [[sources]]",
     "model_type": "is a section, as in [models.NAME]",
     "dict_type": "is a section, as in [models.NAME]",
     "string_pattern_mismatch": "letters, digits, dot, dash and underscore only, and no dot in front",
@@ -230,12 +289,16 @@ _PLAIN = {
 
 def _keys_at(place: tuple[int | str, ...]) -> tuple[str, ...]:
     """The keys that a section of the run file may hold."""
-    node: Any = RunFile
+    section: Any = RunFile
+    named = False
     for part in place:
-        if isinstance(part, str) and node is not None:
-            field = node.model_fields.get(part)
-            node = _section_of(field.annotation) if field else node
-    return tuple(node.model_fields)
+        # The number of a source, and the name of a model or role, are no keys of a section.
+        if isinstance(part, int) or named:
+            named = False
+            continue
+        annotation = section.model_fields[part].annotation
+        section, named = _section_of(annotation), get_origin(annotation) is dict
+    return tuple(section.model_fields)
 
 
 def _section_of(annotation: Any) -> Any:

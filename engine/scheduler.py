@@ -11,25 +11,29 @@ import asyncio
 import gc
 import itertools
 import time
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 from psyche.agents.exchange import chat_model
 from psyche.agents.providers import identity
-from psyche.corpus.duplicates import Wording, clusters
+from psyche.corpus.decontamination import Holdout
+from psyche.corpus.duplicates import Index
 from psyche.corpus.errors import PsycheError
-from psyche.corpus.records import Question, Record, Reject
+from psyche.corpus.records import Dialogue, Post, Question, Record, Reject, origin
+from psyche.corpus.signatures import Wording
 from psyche.engine import sources
 from psyche.engine.archive import PAGE, Archive, Result
 from psyche.engine.database import Database
 from psyche.engine.desk import Desk, StoppedError
+from psyche.engine.holdout import contamination, holdout, remember
+from psyche.engine.intake import VAULT, Intake
 from psyche.engine.journal import Journal
 from psyche.engine.ledger import Ledger
-from psyche.engine.perform import perform
+from psyche.engine.perform import Performed, perform
 from psyche.engine.runfile import RunFile
 from psyche.engine.stages import STAGES, Route, Stage
 from psyche.engine.tally import StageTally, Tally
+from psyche.graphs.context import Context
 
 
 def calm_collector() -> None:
@@ -53,8 +57,14 @@ class Scheduler:
         self._archive = Archive(database)
         self._desk = Desk(run, Journal(database), tally)
         self._context = run.context()
+        self._at_home = run.context(local=True) if run.locals else self._context
         self._files = sources.source_files(run, base)
-        self.route = Route.plan(run, sources.digest(self._files))
+        self._evaluations = sources.evaluation_files(run, base)
+        self.held = Holdout()
+        self.route = Route.plan(run, sources.digest(self._files), sources.digest(self._evaluations))
+        shared = run.dedup.index
+        directory = base / shared if shared else database.path.with_name("duplicates")
+        self._signatures = run.dedup.model_dump(exclude={"index"}) | {"directory": str(directory.resolve())}
         self._stop: PsycheError | None = None
 
     def stop(self, reason: PsycheError) -> None:
@@ -66,10 +76,12 @@ class Scheduler:
         """Carry every record as far as it gets; raises what stopped the run, if something did."""
         for model in self._run.models.values():
             chat_model(model.endpoint())  # what is wrong with a model is said before anything is read or spent
+        self.held = await holdout(self._evaluations)
         await self._archive.leave_note("route", vars(self.route))
         await self._archive.leave_note("models", self._speakers())
-        await self._read()
+        await remember(self._archive, self._evaluations)
         try:
+            await self._read()
             for group in _between_barriers():
                 for stage in group:
                     await self._take_up(stage)
@@ -80,42 +92,48 @@ class Scheduler:
         finally:
             await self._desk.settle()
 
-    def _speakers(self) -> dict[str, str]:
-        """The model of each agent and solver, as the dataset card names them."""
-        roles = {agent: self._context.roles[agent] for stage in STAGES for agent in stage.agents if agent != "solver"}
-        roles |= {f"solver {name}": role for name, role in self._context.solvers.items()}
-        return {name: identity(role.endpoint.connect) for name, role in roles.items()}
+    def _speakers(self) -> dict[str, dict[str, str]]:
+        """The model of each agent and solver, as the dataset card names them, for both casts."""
+        casts = {"remote": self._context}
+        if not all(source.remote for source in self._run.sources):
+            casts["local"] = self._at_home
+        return {name: _speakers(context) for name, context in casts.items()}
 
     def ledger(self) -> Ledger:
         """The ledger as it stands."""
         return Ledger.of(self._database, self.route)
 
     async def _read(self) -> None:
-        """Read the sources, unless these very sources were read to the end before."""
-        chain = self.route.chains["read"]
-        if self._archive.note("read") == chain:
-            return
-        repairs: Counter[str] = Counter()
-        for file in self._files:
-            self._tally.latest = f"reading {file.name}"
-            records = sources.read(file, self._run, repairs)
-            while batch := list(itertools.islice(records, PAGE)):
-                await asyncio.gather(*(self._take_in(record, chain) for record in batch))
-                if self._stop:
-                    raise self._stop
-        await self._archive.leave_note("repairs", dict(repairs))
-        await self._archive.leave_note("read", chain)
+        """Read the files, and send their records where they belong."""
+        vault = self._database.path.with_name(VAULT)
+        intake = Intake(self._run, self._archive, self.route, self._desk, self._tally, vault, self.stop)
+        await intake.take_in(self._files)
+        if self._stop:
+            raise self._stop
+        chain, fingerprint = self.route.chains["read"], self.route.fingerprints["read"]
+        for kind, stage in (("brief", "write"), ("question", "decontaminate")):
+            await self._archive.pass_on(chain, fingerprint, self.route.chains[stage], kind)
+        tally = self._tally.stages["read"] = StageTally(*self._archive.count(chain, fingerprint))
+        records = self._archive.pending(chain, fingerprint)
+        while batch := list(itertools.islice(records, PAGE)):
+            await asyncio.gather(*map(self._send_on, batch))
+            tally.count(len(batch))
+            if self._stop:
+                raise self._stop
 
-    async def _take_in(self, record: Record, chain: str) -> None:
+    async def _send_on(self, record: Record) -> None:
         stage, made = sources.made_of(record, self._run.write)
-        if made:
+        refused = contamination(self.held, record) if made or isinstance(record, Post | Dialogue) else None
+        if refused and not isinstance(record, Question):
+            result, made = Result("read", record.id, "rejected", refused.reason, refused.detail), []
+        elif made or isinstance(record, Post | Dialogue):
             result = Result("read", record.id, "ok", outputs=tuple(one.id for one in made))
         elif isinstance(record, Reject):
             result = Result("read", record.id, "rejected", record.reason, record.detail)
         else:
             result = Result("read", record.id, "rejected", "nothing_to_ask", "no sentence that is long enough")
         entering = [(self.route.chains[stage], one) for one in made]
-        await self._archive.commit(result, chain, [record], chain, entering)
+        await self._archive.commit(result, self.route.fingerprints["read"], [], entering)
 
     async def _take_up(self, stage: Stage) -> None:
         """What earlier invocations already decided is passed on without doing it again."""
@@ -130,7 +148,7 @@ class Scheduler:
         work: Iterator[list[Record]]
         if stage.together:
             self._tally.latest = "looking for near-duplicates"
-            groups = await asyncio.to_thread(self._clusters, stage)
+            groups = await self._clusters(stage)
             work = ([self._archive.load(record_id) for record_id in ids] for ids in groups)
         else:
             work = self._singles(stage)
@@ -144,16 +162,47 @@ class Scheduler:
         for record in self._archive.pending(chain, fingerprint):
             yield [record]
 
-    def _clusters(self, stage: Stage) -> list[list[str]]:
-        """The ids that are to be decided together; takes a while, and is to be called in a thread."""
+    async def _clusters(self, stage: Stage) -> list[list[str]]:
+        """The ids that are to be decided together, but for those that another run has already."""
         chain, fingerprint = self.route.chains[stage.name], self.route.fingerprints[stage.name]
         total, done = self._archive.count(chain, fingerprint)
         if total == done:
             return []
         # What becomes of a cluster is decided as a whole; calls made for it before are in the journal.
         self._tally.stages[stage.name].done = 0
-        questions = (record for record in self._archive.entries(chain) if isinstance(record, Question))
-        return list(clusters(map(Wording.of, questions), **self._run.dedup.model_dump()))
+        await self._archive.leave_note("duplicates", self._signatures)
+        groups, had = await asyncio.to_thread(self._grouped, chain)
+        for record_id, other in had.items():
+            rejected = ("rejected", "near_duplicate", f"kept {other} of another run")
+            await self._archive.commit(Result(stage.name, record_id, *rejected), fingerprint)
+        self._tally.stages[stage.name].count(len(had))
+        return groups
+
+    def _grouped(self, chain: str) -> tuple[list[list[str]], dict[str, str]]:
+        """Clusters of near-duplicates, and for each id that another run had first, the id that it had."""
+        own: set[str] = set()
+
+        def wordings() -> Iterator[Wording]:
+            for record in self._archive.entries(chain):
+                assert isinstance(record, Question)
+                own.add(record.id)
+                yield Wording.of(record)
+
+        settings = {**self._signatures, "directory": Path(self._signatures["directory"])}
+        with Index(**settings) as index:
+            index.add(wordings())
+            if self._run.dedup.index is None:
+                return list(index.clusters(own)), {}
+            place = {name: number for number, name in enumerate(index.ids)}
+            groups: list[list[str]] = []
+            had: dict[str, str] = {}
+            for group in index.clusters():
+                first, ours = min(group, key=place.__getitem__), [name for name in group if name in own]
+                if first in own:
+                    groups.append(ours)
+                else:
+                    had.update(dict.fromkeys(ours, first))
+            return groups, had
 
     async def _worker(self, stage: Stage, work: Iterator[list[Record]]) -> None:
         try:
@@ -173,7 +222,7 @@ class Scheduler:
         fingerprint, chain = self.route.fingerprints[stage.name], self.route.chains[_AFTER[stage.name]]
         passed: list[Record] = []
         calls: list[str] = []
-        for result, outputs in await perform(stage, records, self._context, self._desk.carrier(calls), calls):
+        for result, outputs in await self._perform(stage, records, calls):
             going_on = outputs if result.status == "ok" else []
             entering = [(chain, record) for record in going_on]
             await self._archive.commit(result, fingerprint, outputs, entering=entering)
@@ -185,6 +234,25 @@ class Scheduler:
         self._tally.stages[following.name].total += len(passed)
         for record in passed:
             await self._carry(following, [record])
+
+    async def _perform(self, stage: Stage, records: list[Record], calls: list[str]) -> Performed:
+        if stage.graph is None:
+            return [self._decontaminated(stage, record) for record in records]
+        stays = not all(origin(record).remote for record in records)
+        carrier = self._desk.carrier(calls, stays=stays)
+        return await perform(stage, records, self._at_home if stays else self._context, carrier, calls)
+
+    def _decontaminated(self, stage: Stage, record: Record) -> tuple[Result, list[Record]]:
+        refused = contamination(self.held, record)
+        if refused:
+            return Result(stage.name, record.id, "rejected", refused.reason, refused.detail), []
+        return Result(stage.name, record.id, "ok", outputs=(record.id,)), [record]
+
+
+def _speakers(context: Context) -> dict[str, str]:
+    roles = {agent: context.roles[agent] for stage in STAGES for agent in stage.agents if agent != "solver"}
+    roles |= {f"solver {name}": role for name, role in context.solvers.items()}
+    return {name: identity(role.endpoint.connect) for name, role in roles.items()}
 
 
 def _between_barriers() -> list[list[Stage]]:

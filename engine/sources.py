@@ -1,121 +1,133 @@
-"""From the sources of a run file to records, with a reason for whatever is not taken in."""
+"""The files that a run file names, and what the records read from them are to become."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
 
-from psyche.corpus.banks import read_bank
-from psyche.corpus.documents import read_document
 from psyche.corpus.errors import InputError
-from psyche.corpus.records import Brief, Language, Origin, Passage, Question, Record, Reject, Topic
+from psyche.corpus.reading import Order
+from psyche.corpus.records import Brief, File, Kind, Language, Origin, Passage, Question, Record, Topic
 from psyche.corpus.text import length, sentences
-from psyche.corpus.topics import read_topics
-from psyche.engine.runfile import RunFile, SourceSection, WriteSection
-
-UNREADABLE = "unreadable_file"
-"""The reason of a file from which nothing could be taken."""
+from psyche.engine.runfile import EvaluationSection, RunFile, SourceSection, WriteSection
 
 SHORTEST = 6
 """Units of `length` that a sentence needs in order to hold something to ask about."""
 
+_ASTRAY = "a link that leads out of its folder; name its target as a source of its own"
+
 
 @dataclass(frozen=True)
-class SourceFile:
-    """One file to read; `name` is its path from the run file, which records carry as their source."""
+class Source:
+    """A file and where it lies; `problem` says why it is not to be opened."""
 
-    kind: Literal["textbook", "bank", "topics"]
     path: Path
-    name: str
-    licence: str
-    language: Language
+    file: File
+    problem: str = ""
 
 
-def source_files(run: RunFile, base: Path) -> list[SourceFile]:
-    """Every file that the run file names, `base` being its directory; InputError where a pattern finds none."""
-    sections: list[tuple[Literal["textbook", "bank", "topics"], SourceSection]] = [
-        *(("textbook", section) for section in run.textbooks),
-        *(("bank", section) for section in run.banks),
-        *(("topics", section) for section in run.topics),
+def source_files(run: RunFile, base: Path) -> list[Source]:
+    """Every file that the sources of a run file name, `base` being its directory, each once.
+
+    InputError where a path finds none.
+    """
+    found: dict[str, Source] = {}
+    for section in run.sources:
+        origin = Origin(
+            source=section.path,
+            licence=section.licence,
+            url=section.url,
+            retrieved=section.retrieved.isoformat() if section.retrieved else "",
+            remote=section.remote,
+        )
+        for source in _sources(base, section, origin, section.kind, section.language or run.language):
+            found.setdefault(str(source.path), source)
+    return list(found.values())
+
+
+def evaluation_files(run: RunFile, base: Path) -> list[Source]:
+    """Every file of the evaluation sets; InputError where a path finds none."""
+    return [
+        source
+        for section in run.evaluations
+        for source in _sources(base, section, Origin(source=section.path), None, run.language)
     ]
-    found: list[SourceFile] = []
-    for kind, section in sections:
-        paths = _matches(base, section.path)
-        if not paths:
-            raise InputError(f"{section.path}: no such file (looked from {base.resolve()})")
-        language = section.language or run.language
-        found += [SourceFile(kind, path, _name(path, base), section.licence, language) for path in paths]
-    return found
 
 
-def _matches(base: Path, pattern: str) -> list[Path]:
-    """The files that a pattern finds; a path without wildcards is taken as it is, for its reader to judge."""
+def digest(sources: Sequence[Source]) -> str:
+    """Hash of names, contents and whatever else decides the records of these files."""
+    ids = sorted(source.file.id for source in sources)
+    return hashlib.sha256("\n".join(ids).encode()).hexdigest()
+
+
+def _sources(
+    base: Path, section: SourceSection | EvaluationSection, origin: Origin, kind: Kind | None, language: Language
+) -> Iterator[Source]:
+    root, paths = _matches(base, section.path)
+    if not paths:
+        raise InputError(f"{section.path}: no such file (looked from {base.resolve()})")
+    for path in paths:
+        content, trouble = ("", _ASTRAY) if root and _leads_out(path, root) else _content(path)
+        place = origin.model_copy(update={"source": _name(path, base, root)})
+        file = File(kind=kind, sha256=content or trouble, language=language, columns=section.columns, origin=place)
+        yield Source(path, file, trouble)
+
+
+def _matches(base: Path, pattern: str) -> tuple[Path | None, list[Path]]:
+    """The folder that is looked in, and the files that are found there.
+
+    A folder stands for all files in it but the hidden ones. A file that is named without wildcards is taken as it is,
+    wherever it leads.
+    """
     path = Path(pattern).expanduser()
     try:
+        if (base / path).is_dir():
+            return base / path, _visible(base / path)
         if not any(char in pattern for char in "*?["):
-            return [base / path] if os.path.lexists(base / path) else []
+            return None, [base / path] if os.path.lexists(base / path) else []
         root = Path(path.anchor) if path.is_absolute() else base
         inner = path.relative_to(path.anchor) if path.is_absolute() else path
-        return sorted(found for found in root.glob(str(inner)) if found.is_file())
+        return root, sorted(found for found in root.glob(str(inner)) if found.is_file())
     except (ValueError, OSError) as error:
         raise InputError(f"{pattern[:80]}: cannot be looked for: {error}") from error
 
 
-def _name(path: Path, base: Path) -> str:
-    name = path.relative_to(base).as_posix() if path.is_relative_to(base) else path.name
-    return os.fsencode(name).decode("utf-8", "replace")
+def _visible(folder: Path) -> list[Path]:
+    inner = (path for path in sorted(folder.rglob("*")) if path.is_symlink() or not path.is_dir())
+    return [path for path in inner if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
 
 
-def digest(files: list[SourceFile]) -> str:
-    """Hash of names, licences, languages and contents: what decides the records."""
-    total = hashlib.sha256()
-    for file in sorted(files, key=lambda file: (file.kind, file.name)):
-        total.update(f"{file.kind}\n{file.name}\n{file.licence}\n{file.language}\n".encode())
-        total.update(_content(file.path))
-    return total.hexdigest()
+def _leads_out(path: Path, folder: Path) -> bool:
+    return path.is_symlink() and not path.resolve().is_relative_to(folder.resolve())
 
 
-def _content(path: Path) -> bytes:
-    """Hash of a file; of one that cannot be read, the reason why: when that changes, it is read anew."""
+def _name(path: Path, base: Path, root: Path | None) -> str:
+    """The path as records carry it: from the run file, else from its folder; what cannot be shown is spelled out."""
+    near = base if path.is_relative_to(base) else root.parent if root else path.parent
+    name = path.relative_to(near).as_posix()
+    return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in name)
+
+
+def _content(path: Path) -> tuple[str, str]:
+    """The sha256 of a file, or why it cannot be read: when that changes, it is read anew."""
     try:
         if not path.is_file():
-            return b"not a file"
+            return "", "no file; name one"
         with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").digest()
+            return hashlib.file_digest(stream, "sha256").hexdigest(), ""
     except OSError as error:
-        return f"unreadable {error.errno}".encode()
+        return "", f"cannot be read: {error.strerror}"
 
 
-def read(file: SourceFile, run: RunFile, repairs: Counter[str]) -> Iterator[Passage | Topic | Question | Reject]:
-    """The records of one file; what was mended on the way is counted in `repairs`.
-
-    A file that cannot be read at all is one Reject, so that the other files are read all the same.
-    """
-    where = Origin(source=file.name, licence=file.licence)
-    empty = True
-    try:
-        for record in _records(file, run, repairs):
-            empty = False
-            yield record
-    except InputError as error:
-        yield Reject(reason=UNREADABLE, detail=str(error), text="", origin=where)
-        return
-    if empty:
-        yield Reject(reason=UNREADABLE, detail=f"{file.name}: nothing in it to use", text="", origin=where)
-
-
-def _records(file: SourceFile, run: RunFile, repairs: Counter[str]) -> Iterator[Passage | Topic | Question | Reject]:
-    origin: dict[str, Any] = {"source": file.name, "licence": file.licence, "language": file.language}
-    if file.kind == "textbook":
-        return read_document(file.path, **origin, low=run.chunk.low, high=run.chunk.high)
-    if file.kind == "bank":
-        return read_bank(file.path, **origin, repairs=repairs)
-    return read_topics(file.path, **origin)
+def order(source: Source, run: RunFile | None = None) -> Order:
+    """How a file is to be read, in this run; InputError where it is not to be opened."""
+    if source.problem:
+        raise InputError(f"{source.file.origin.source}: {source.problem}")
+    settings = {"script": run.script, **run.chunk.model_dump()} if run else {}
+    return Order(path=str(source.path), file=source.file, **settings)
 
 
 def made_of(record: Record, write: WriteSection) -> tuple[str, list[Record]]:
@@ -124,7 +136,7 @@ def made_of(record: Record, write: WriteSection) -> tuple[str, list[Record]]:
         return "write", list(_passage_briefs(record, write))
     if isinstance(record, Topic):
         return "write", list(_topic_briefs(record, write))
-    return "dedup", [record] if isinstance(record, Question) else []
+    return "decontaminate", [record] if isinstance(record, Question) else []
 
 
 def _passage_briefs(passage: Passage, write: WriteSection) -> Iterator[Brief]:

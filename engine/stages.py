@@ -1,6 +1,7 @@
 """The score: the stages in order, what each gives, which graph plays it, and on what its result depends.
 
-Nothing else knows the order. Questions of a bank enter at `dedup`, briefs made of passages and topics at `write`.
+Nothing else knows the order. Questions of a bank enter at `decontaminate`, briefs made of passages and topics at
+`write`.
 """
 
 from __future__ import annotations
@@ -14,15 +15,16 @@ import orjson
 
 from psyche.agents.agent import Role
 from psyche.agents.providers import identity
-from psyche.corpus.records import Example, Question, ReasoningItem, Record
+from psyche.corpus.records import Example, File, Question, ReasoningItem, Record
 from psyche.engine.runfile import RunFile
 from psyche.graphs import rank, refine, screen, select, write
+from psyche.graphs.context import Context
 from psyche.prompts.prompt import load
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One line of the score.
+    """One line of the score. The stage without a graph asks no model.
 
     `key` is where the graph's state expects the record. `agents` and `settings` (of the run file) decide the
     result and are part of the fingerprint; `edition` is raised when the code of the stage decides otherwise.
@@ -41,6 +43,7 @@ class Stage:
 
 STAGES = (
     Stage("write", write.graph, "brief", Question, ("questioner",), ("write.redrafts",)),
+    Stage("decontaminate", None, "question", Question, ()),
     Stage("dedup", rank.graph, "cluster", Question, ("ranker",), ("dedup",), True),
     Stage("screen", screen.graph, "question", Question, ("screener",)),
     Stage(
@@ -54,10 +57,13 @@ STAGES = (
     Stage("select", select.graph, "item", Example, ("solver",), ("select",)),
 )
 
-SOURCE_SETTINGS = ("language", "chunk", "write.per_passage", "write.per_topic", "write.kinds")
-"""What, beside the files themselves, decides the records that sources are read into."""
+FILE_SETTINGS = ("script", "chunk")
+"""What, beside a file itself, decides the records that it is read into."""
 
-READ_EDITION = 1
+READ_SETTINGS = ("write.per_passage", "write.per_topic", "write.kinds")
+"""What decides the briefs that are made of passages and topics."""
+
+READ_EDITION = 2
 """Raised when reading, cleaning or chunking comes out otherwise."""
 
 
@@ -73,30 +79,53 @@ class Route:
     fingerprints: Mapping[str, str]
 
     @classmethod
-    def plan(cls, run: RunFile, sources: str) -> Route:
-        """The route of a run file whose sources have this digest."""
-        chains = {"read": _hash("read", READ_EDITION, sources, settings(run, SOURCE_SETTINGS))}
-        fingerprints = {"read": chains["read"]}
-        before = "read"
-        for stage in STAGES:
-            chains[stage.name] = _hash(stage.name, chains[before], fingerprints[before])
-            own = fingerprint(stage, run)
+    def plan(cls, run: RunFile, sources: str, evaluations: str = "") -> Route:
+        """The route of a run file whose sources and evaluation sets have these digests."""
+        own = {
+            "files": _hash("files", READ_EDITION, settings(run, FILE_SETTINGS), _transcribers(run)),
+            "read": _hash("read", settings(run, READ_SETTINGS), evaluations),
+            **{stage.name: fingerprint(stage, run) for stage in STAGES},
+        }
+        own["decontaminate"] = _hash(own["decontaminate"], evaluations)
+        chains: dict[str, str] = {}
+        fingerprints: dict[str, str] = {}
+        before = sources
+        for name, print_ in own.items():
+            chains[name] = _hash(name, before)
             # What becomes of a question in a cluster depends on which others came in.
-            fingerprints[stage.name] = _hash(own, chains[stage.name]) if stage.together else own
-            before = stage.name
-        chains["export"] = _hash("export", chains[before], fingerprints[before])
+            fingerprints[name] = _hash(print_, chains[name]) if name in _TOGETHER else print_
+            before = _hash(chains[name], fingerprints[name])
+        chains["export"] = _hash("export", before)
         return cls(chains, fingerprints)
+
+    def chain_of(self, file: File) -> str:
+        """The chain of the records that a file is read into."""
+        return _hash("file", self.fingerprints["files"], file.id)
+
+
+_TOGETHER = {stage.name for stage in STAGES if stage.together}
 
 
 def fingerprint(stage: Stage, run: RunFile) -> str:
     """Hash of prompts, models, sampling, settings and edition: of all that decides a stage's result."""
-    sections = (*run.textbooks, *run.banks, *run.topics)
-    languages = sorted({run.language, *(s.language for s in sections if s.language)})
+    languages = sorted({run.language, *(source.language for source in run.sources if source.language)})
     prompts = {f"{a}.{lang}": load(a, lang).digest for a in stage.agents for lang in languages}
-    context = run.context()
+    stay = not all(source.remote for source in run.sources)
+    casts = [_cast(stage, run.context(local=local)) for local in ((False, True) if stay else (False,))]
+    return _hash(stage.name, stage.edition, prompts, casts, settings(run, stage.settings))
+
+
+def _cast(stage: Stage, context: Context) -> dict[str, Any]:
+    """Who plays a stage."""
     roles = {agent: _role(context.roles[agent]) for agent in stage.agents}
     solvers = [_role(role) for role in context.solvers.values()] if stage.name == "select" else []
-    return _hash(stage.name, stage.edition, prompts, roles, solvers, settings(run, stage.settings))
+    return {"roles": roles, "solvers": solvers}
+
+
+def _transcribers(run: RunFile) -> list[Any]:
+    """Who reads page images."""
+    roles = [run.transcriber(local=local) for local in (False, True)]
+    return [_role(role) if role else "embedded" for role in roles]
 
 
 def settings(run: RunFile, names: tuple[str, ...]) -> dict[str, Any]:

@@ -85,7 +85,7 @@ def run_file(directory: Path, url: str, size: int = 64, **top: str) -> Path:
     text = f"""
 name = "trial"
 {extra}
-[[banks]]
+[[sources]]
 path = "bank.json"
 licence = "CC0-1.0"
 [models.fake]

@@ -10,7 +10,7 @@ import pytest
 
 from psyche.corpus.banks import read_bank
 from psyche.corpus.errors import InputError
-from psyche.corpus.records import Question, Reject
+from psyche.corpus.records import Origin, Question, Reject
 
 ITEM: dict[str, Any] = {
     "question": "与易受暗示性相反的意志品质是（ ）。",
@@ -22,7 +22,7 @@ ITEM: dict[str, Any] = {
 
 def read(path: Path, repairs: Counter[str] | None = None) -> list[Question | Reject]:
     counted = Counter[str]() if repairs is None else repairs
-    return list(read_bank(path, source=path.name, licence="CC0", language="zh", repairs=counted))
+    return list(read_bank(path, origin=Origin(source=path.name, licence="CC0"), language="zh", counts=counted))
 
 
 def written(tmp_path: Path, *items: object) -> Path:
@@ -79,7 +79,7 @@ def test_the_traps_of_the_real_banks_are_counted(shared_data: Path) -> None:
         read(path, repairs)
     assert repairs["space_around_answer"] == 296
     assert repairs["few_options"] == 3
-    assert repairs["kangxi_radicals"] > 1000
+    assert repairs["kangxi_radical"] > 1000
 
 
 def test_an_item_becomes_a_question_with_all_that_it_says(tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_the_questions_of_a_case_carry_the_case(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "repair"),
     [
-        ({"question": "单选：1．⼼理咨询师（）。"}, "kangxi_radicals"),
+        ({"question": "单选：1．⼼理咨询师（）。"}, "kangxi_radical"),
         ({"question": "单选：1．⼼理咨询师（）。"}, "numbering_stripped"),
         ({"question": "多选：该求助者（）。"}, "type_contradicts_key"),
         ({"question_type": "multi"}, "type_contradicts_key"),
@@ -183,7 +183,7 @@ def test_a_broken_line_costs_that_line_alone(tmp_path: Path) -> None:
     assert [getattr(record, "reason", "question") for record in records] == [
         "question",
         "malformed_line",
-        "malformed_line",
+        "malformed_item",
         "question",
     ]
     assert isinstance(records[1], Reject)
@@ -220,7 +220,7 @@ def test_a_row_with_more_cells_than_columns_costs_that_row_alone(tmp_path: Path)
     path.write_text("question,A,B,answer\n记忆,是什么,过程,状态,A,B\n记忆是什么,过程,状态,A\n", "utf-8")
     reject, question = read(path)
     assert isinstance(reject, Reject)
-    assert (reject.reason, reject.detail) == ("malformed_item", "line 2: 6 cells under 4 columns")
+    assert (reject.reason, reject.detail) == ("malformed_line", "line 2: 6 cells under 4 columns")
     assert all(cell in reject.text for cell in ("记忆", "是什么", "状态", "B"))
     assert isinstance(question, Question)
 
@@ -230,11 +230,10 @@ def test_a_row_with_more_cells_than_columns_costs_that_row_alone(tmp_path: Path)
     [
         ("bank.json", '[\n{"question":\n', "line 3"),
         ("bank.json", "[" * 100_000, "not valid JSON"),
-        ("bank.json", "{}", "a list of items"),
-        ("bank.csv", 'question,answer\n"x" y,z\n', "line 2"),
-        ("bank.csv", "题目,A,B,答案\n记忆,过程,状态,A\n", "columns are 题目, A, B, 答案; .*`question`, `answer`"),
-        ("bank.csv", "\nx\n", "columns are none"),
-        ("bank.xlsx", "x", r"\.json, \.jsonl or \.csv"),
+        ("bank.json", "{}", "columns are none"),
+        ("bank.csv", "词条,A,B,答案\n记忆,过程,状态,A\n", "columns are 词条, A, B, 答案; none is `question` or"),
+        ("bank.xlsx", "x", "cannot be read as an Excel file"),
+        ("bank.doc", "x", r"\.xls or \.xlsx"),
     ],
 )
 def test_a_file_that_is_no_bank_is_refused_in_one_line(tmp_path: Path, name: str, body: str, says: str) -> None:
@@ -265,8 +264,34 @@ def test_the_vignette_of_a_case_item_is_told_from_its_question(tmp_path: Path) -
     path = tmp_path / "bank.json"
     path.write_text(json.dumps([analysed(f"{vignette}该求助者的主要症状是（）。单选")]), "utf-8")
     repairs = Counter[str]()
-    (found,) = read_bank(path, source="bank", licence="x", language="zh", repairs=repairs)
+    (found,) = read(path, repairs)
     assert isinstance(found, Question)
     assert (found.case, found.stem) == (vignette, "该求助者的主要症状是（）。")
     assert found.options["D"] == "反复思考"
     assert repairs["case_split_from_stem"] == repairs["letter_before_option_stripped"] == 1
+
+
+def test_columns_of_any_name_can_be_mapped(tmp_path: Path) -> None:
+    path = tmp_path / "bank.csv"
+    path.write_text("词条,甲,乙,对的,答案\n记忆是什么,过程,状态,B,旧\n", "utf-8")
+    columns = {"question": "词条", "A": "甲", "B": "乙", "answer": "对的"}
+    (found,) = read_bank(path, origin=Origin(source="b"), language="zh", counts=Counter(), columns=columns)
+    assert isinstance(found, Question)
+    assert (found.stem, found.options, str(found.key)) == ("记忆是什么", {"A": "过程", "B": "状态"}, "B")
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["题目,选项A,选项B,正确答案,题型,解析", "记忆是什么,过程,状态,A,单选题,记忆是过程。"],
+        ["题干;选项;答案;试题类型;答案解析", "记忆是什么;A.过程 B.状态;A;单选题;记忆是过程。"],
+        ["Question\tOption A\tOption B\tCorrect Answer\tExplanation", "记忆是什么\t过程\t状态\tA\t记忆是过程。"],
+        ["question,options,answer,analysis", '记忆是什么,"[""A. 过程"", ""B. 状态""]",A,记忆是过程。'],
+    ],
+)
+def test_common_headings_need_no_mapping(tmp_path: Path, lines: list[str]) -> None:
+    path = tmp_path / "bank.csv"
+    path.write_text("\n".join(lines), "utf-8")
+    (found,) = read(path)
+    assert isinstance(found, Question)
+    assert (found.kind, found.options, found.analysis) == ("single", {"A": "过程", "B": "状态"}, "记忆是过程。")

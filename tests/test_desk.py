@@ -26,7 +26,7 @@ async def closed_models() -> AsyncIterator[None]:
 
 def desk(server: FakeServer, database: Database, **model: Any) -> Desk:
     section = {"connect": f"compatible:fake@{server.url}", "in_flight": 8} | model
-    body: dict[str, Any] = {"name": "d", "banks": [{"path": "b"}], "models": {"fake": section}}
+    body: dict[str, Any] = {"name": "d", "sources": [{"path": "b"}], "models": {"fake": section}}
     if "price" in section:
         body["budget"] = 0.001
     return Desk(RunFile.model_validate(body), Journal(database), Tally())
@@ -101,7 +101,7 @@ async def test_two_models_at_one_address_keep_their_own_limits(tmp_path: Path) -
     async with FakeServer(latency=50) as server:
         spec = f"compatible:fake@{server.url}"
         models = {"one": {"connect": spec, "in_flight": 2}, "two": {"connect": spec, "in_flight": 1, "timeout": 5.0}}
-        run = RunFile.model_validate({"name": "d", "banks": [{"path": "b"}], "models": models})
+        run = RunFile.model_validate({"name": "d", "sources": [{"path": "b"}], "models": models})
         with Database(tmp_path / "run.db") as database:
             asked = Desk(run, Journal(database), Tally())
             two = Endpoint(spec, timeout=5.0)

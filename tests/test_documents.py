@@ -1,24 +1,37 @@
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from psyche.corpus.cleaning import clean
 from psyche.corpus.decoding import read_text
-from psyche.corpus.documents import plain, read_document
-from psyche.corpus.errors import InputError
-from psyche.corpus.records import Language, Passage, Reject
+from psyche.corpus.documents import passages, plain
+from psyche.corpus.extraction import Extract, extract
+from psyche.corpus.records import Language, Origin, Passage, Reject
 from psyche.corpus.text import length
+from tests import material
+from tests.material import Blocks
+from tests.messy import messy
 
 # 20 units each.
 SENTENCE = "焦虑是一种指向未来的情绪，常伴随着身体紧张。"
 PARAGRAPH = SENTENCE * 5
+ORIGIN = Origin(source="book", licence="CC0", url="https://example.org", retrieved="2026-01-01", remote=False)
 
 
-def read(path: Path, language: Language = "zh", **bounds: Any) -> list[Passage | Reject]:
-    return list(read_document(path, source=path.name, licence="CC0", language=language, **bounds))
+def no_images(images: Sequence[bytes]) -> Sequence[str]:
+    raise AssertionError(f"{len(images)} images where there are none")
+
+
+def read(path: Path, language: Language = "zh", low: int = 800, high: int = 1600) -> list[Passage | Reject]:
+    counts = Counter[str]()
+    extracted = extract(path, no_images, counts)
+    return list(passages(extracted, origin=ORIGIN, language=language, low=low, high=high, counts=counts))
 
 
 def page(tmp_path: Path, text: str, name: str = "page.md") -> Path:
@@ -106,9 +119,75 @@ def test_plain_text_has_its_chapters_by_their_titles(tmp_path: Path) -> None:
     assert all(isinstance(record, Passage) for record in records)
 
 
-def test_another_kind_of_file_is_refused_with_the_kinds_that_are_read(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"page\.docx.*\.md or \.txt"):
-        read(page(tmp_path, "x", "page.docx"))
+def test_a_title_in_running_text_of_markdown_opens_a_section_too(tmp_path: Path) -> None:
+    titles = ["第一章 情绪", "第一节 焦虑", "第二章 意志", "索引"]
+    text = "".join(f"{title}\n\n{PARAGRAPH}\n\n" for title in titles)
+    records = read(page(tmp_path, text), low=80, high=120)
+    sections = [("第一章 情绪",), ("第一章 情绪", "第一节 焦虑"), ("第二章 意志",), ("索引",)]
+    assert [record.origin.section for record in records] == sections
+    assert [record.origin.source for record in records] == ["book"] * 4
+    assert [type(record) for record in records] == [Passage, Passage, Passage, Reject]
+
+
+def test_text_that_is_no_markdown_keeps_its_marks(tmp_path: Path) -> None:
+    marked = f"{PARAGRAPH}记作 [a](b) 与 **p** 和 `q`。"
+    (record,) = read(page(tmp_path, marked, "page.txt"))
+    assert record.text == clean(marked)
+
+
+@pytest.mark.parametrize("name", ["a.docx", "a.html", "a.epub", "a.pdf"])
+def test_every_format_gives_the_passages_of_its_markdown(tmp_path: Path, name: str) -> None:
+    blocks: Blocks = [
+        (1, "第一章 情绪"),
+        *((0, PARAGRAPH.replace("焦虑", word)) for word in ("愤怒", "厌恶", "羞愧")),
+        (2, "1.2 焦虑"),
+        *((0, PARAGRAPH.replace("焦虑", word)) for word in ("恐惧", "担忧", "紧张")),
+        (1, "参考文献"),
+        (0, PARAGRAPH),
+    ]
+    content = {
+        "a.docx": material.docx(blocks),
+        "a.html": material.html(blocks).encode(),
+        "a.epub": material.epub([blocks]),
+        "a.pdf": material.pdf(material.typeset(blocks)),
+    }
+    path = tmp_path / name
+    path.write_bytes(content[name])
+
+    def told(records: list[Passage | Reject]) -> list[tuple[str, tuple[str, ...]]]:
+        return [(plain(record.text), record.origin.section) for record in records]
+
+    wanted = told(read(page(tmp_path, material.markdown(blocks)), low=250, high=400))
+    assert told(read(path, low=250, high=400)) == wanted
+    assert len(wanted) == 3
+
+
+def test_a_passage_names_its_pages(tmp_path: Path) -> None:
+    paragraphs = [f"{number}{PARAGRAPH}" for number in "甲乙丙丁"]
+    text = "".join(f"{paragraph}\n\n" for paragraph in paragraphs)
+    begins = (0, 50, text.index("丙"), text.index("丁"), text.index("丁"))
+    extracted = Extract(text, True, begins)
+    found = passages(extracted, origin=ORIGIN, language="zh", low=90, high=110, counts=Counter())
+    assert [record.origin.pages for record in found] == [(1, 2), (2, 2), (3, 3), (5, 5)]
+
+
+@given(
+    text=st.lists(
+        st.one_of(messy, st.sampled_from([SENTENCE, "# 一", "前言", "[1] 甲. 乙[J]. 丙, 2001, 1(2): 3."]))
+    ).map("\n\n".join),
+    markdown=st.booleans(),
+)
+def test_spans_of_any_text_map_back_to_it_in_order(text: str, markdown: bool) -> None:
+    extracted = Extract(text, markdown, (0, len(text) // 2))
+    last = 0
+    for record in passages(extracted, origin=ORIGIN, language="zh", low=20, high=60, counts=Counter()):
+        start, end = span(record)
+        assert last <= start < end <= len(text)
+        last = end
+        raw = text[start:end]
+        assert record.text == (raw if isinstance(record, Reject) else clean(plain(raw) if markdown else raw))
+        assert record.origin.pages is not None
+        assert 1 <= record.origin.pages[0] <= record.origin.pages[1] <= 2
 
 
 @pytest.mark.timeout(10)
@@ -142,6 +221,7 @@ def test_reading_takes_time_in_step_with_the_page(tmp_path: Path, name: str, tex
         ("[记忆](a.md){.term}与[1](b", "记忆与[1](b"),
         ("记<!-- 一 <!-- 二 -->忆<!-- 三", "记忆<!-- 三"),
         ("记忆[^1]\n\n[^1]: 注", "记忆"),
+        ("**记忆**是____，也是____。", "记忆是____，也是____。"),
     ],
 )
 def test_links_images_comments_and_notes_leave_their_words(markdown: str, words: str) -> None:

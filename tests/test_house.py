@@ -76,9 +76,9 @@ def test_the_documentation_lists_every_key_of_the_run_file() -> None:
     keys = {f"{name}.{key}" for name, kind in sections.items() for key in getattr(kind, "model_fields", {})}
     keys |= {name for name in fields if name not in sections}
     run = RunFile.model_validate(
-        {"name": "x", "banks": [{"path": "b"}], "models": {"m": {"connect": "c:d"}}, "roles": {"critic": {}}}
+        {"name": "x", "sources": [{"path": "b"}], "models": {"m": {"connect": "c:d"}}, "roles": {"critic": {}}}
     )
-    keys |= {key for part in (run.banks[0], run.models["m"], run.roles["critic"]) for key in type(part).model_fields}
+    keys |= {key for part in (run.sources[0], run.models["m"], run.roles["critic"]) for key in type(part).model_fields}
     missing = {key for key in keys if f"`{key}`" not in text and f"[{key}" not in text}
     assert not missing
 

@@ -66,7 +66,7 @@ async def test_a_run_fills_both_splits_and_its_ledger_balances(tmp_path: Path) -
     card = (export / "README.md").read_text("utf-8")
     assert "license: cc0-1.0" in card and "| reasoner | compatible:fake |" in card and "| refine | " in card
     manifest = json.loads((export / "manifest.json").read_text())
-    assert manifest["sft.jsonl"]["rows"] == len(sft)
+    assert manifest["files"]["sft.jsonl"]["rows"] == len(sft)
     said = sft[0]["completion"][0]["content"]
     assert said.startswith("<think>\n") and "</think>\n\n答案：" in said
     assert {row["rationale_label"] for row in sft + grpo} <= {"blind", "retried"}
@@ -263,7 +263,7 @@ async def test_a_ranker_that_is_cut_off_costs_its_verdict_and_not_the_cluster(tm
     async with FakeServer(answer=answer, rules=[rule]) as server:
         path = run_file(tmp_path, server.url, 6)
         (tmp_path / "copy.json").write_bytes((tmp_path / "bank.json").read_bytes())
-        path.write_text(path.read_text() + '[[banks]]\npath = "copy.json"\n')
+        path.write_text(path.read_text() + '[[sources]]\npath = "copy.json"\n')
         code, out, _ = await psyche("run", path, cwd=tmp_path)
     assert code == 0
     line = next(line for line in out.splitlines() if line.strip().startswith("dedup")).split()
@@ -326,7 +326,7 @@ async def test_sources_that_cannot_be_read_are_named_and_the_rest_goes_on(tmp_pa
         (tmp_path / "empty.json").write_text("")
         (tmp_path / "torn.json").write_text('[{"question": "?"')
         (tmp_path / "binary.md").write_bytes(b"\x89PNG\0\0" * 10)
-        more = '[[banks]]\npath = "empty.json"\n[[banks]]\npath = "torn.json"\n[[textbooks]]\npath = "binary.md"\n'
+        more = '[[sources]]\npath = "empty.json"\n[[sources]]\npath = "torn.json"\n[[sources]]\npath = "binary.md"\n'
         path.write_text(path.read_text() + more)
         code, out, err = await psyche("run", path, cwd=tmp_path)
     assert code == 1
@@ -338,7 +338,7 @@ async def test_sources_that_cannot_be_read_are_named_and_the_rest_goes_on(tmp_pa
 
 async def test_a_source_that_is_not_there_is_refused_before_anything_is_asked(tmp_path: Path) -> None:
     path = run_file(tmp_path, "http://127.0.0.1:9/v1")
-    path.write_text(path.read_text() + '[[textbooks]]\npath = "no/*.md"\n')
+    path.write_text(path.read_text() + '[[sources]]\npath = "no/*.md"\n')
     code, _, err = await psyche("run", path, cwd=tmp_path)
     assert code == 2
     assert "no/*.md: no such file (looked from /" in err

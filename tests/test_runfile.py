@@ -11,7 +11,7 @@ from psyche.engine.stages import Route
 
 SMALL = """
 name = "small"
-[[banks]]
+[[sources]]
 path = "bank.json"
 [models.local]
 connect = "compatible:m@http://127.0.0.1:1/v1"
@@ -21,7 +21,7 @@ connect = "compatible:m@http://127.0.0.1:1/v1"
 def body(**changes: Any) -> dict[str, Any]:
     given: dict[str, Any] = {
         "name": "small",
-        "banks": [{"path": "bank.json"}],
+        "sources": [{"path": "bank.json"}],
         "models": {"local": {"connect": "compatible:m@http://127.0.0.1:1/v1"}},
     }
     return given | changes
@@ -51,8 +51,13 @@ def test_the_smallest_run_file_names_a_source_and_a_model(tmp_path: Path) -> Non
         (SMALL + "[dedup]\nthreshold = 7", "dedup.threshold: Input should be less than or equal to 1"),
         (SMALL + "[chunk]\nlow = 900\nhigh = 100", "low is above high"),
         ("budget = 5" + SMALL, "give models.local.price, or drop the budget"),
-        ("name = 'x'\n[models.m]\nconnect = 'x:y'", "name at least one source"),
-        ("name = 'x'\n[[banks]]\npath = 'b'", "models: is missing"),
+        ("name = 'x'\n[models.m]\nconnect = 'x:y'", "sources: is missing"),
+        (
+            SMALL.replace('"bank.json"', '"bank.json"\nremote = false').replace("127.0.0.1", "10.0.0.7"),
+            "`remote = false` needs a model of your own",
+        ),
+        (SMALL.replace('"bank.json"', '"bank.json"\nkind = "book"'), "sources.0.kind: Input should be 'textbook'"),
+        ("name = 'x'\n[[sources]]\npath = 'b'", "models: is missing"),
         ("name = ", "not valid TOML"),
     ],
 )
@@ -82,9 +87,9 @@ def test_a_role_takes_what_it_leaves_out_from_the_default_one(tmp_path: Path) ->
 CHANGED: dict[str, Any] = {
     "name": "other",
     "language": "en",
-    "textbooks": [{"path": "x.md"}],
-    "banks": [{"path": "other.json"}],
-    "topics": [{"path": "t.txt"}],
+    "script": "simplified",
+    "sources": [{"path": "other.json"}],
+    "evaluations": [{"path": "exam.json"}],
     "models": {"local": {"connect": "compatible:other@http://127.0.0.1:1/v1"}},
     "roles": {"default": {"temperature": 0.1}},
     "chunk": {"low": 700},
@@ -95,8 +100,8 @@ CHANGED: dict[str, Any] = {
     "records_in_flight": 3,
     "budget": 7.0,
 }
-OUTSIDE_FINGERPRINTS = {"name", "textbooks", "banks", "topics"}
-"""A name is only shown, and sources count by the digest of their files, which Route.plan is given."""
+OUTSIDE_FINGERPRINTS = {"name", "sources", "evaluations"}
+"""A name is only shown, and files count by their digests, which Route.plan is given."""
 
 
 def routes(fields: dict[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
@@ -119,8 +124,8 @@ def test_every_setting_either_changes_a_fingerprint_or_is_marked_as_runtime() ->
     ("section", "settings"),
     [
         ("write", {"per_passage": 9, "per_topic": 9, "kinds": ["short"], "redrafts": 0}),
-        ("chunk", {"low": 700, "high": 1700}),
-        ("dedup", {"permutations": 64, "threshold": 0.9, "ngram": 4}),
+        ("chunk", {"low": 700, "high": 1700, "tokenizer": "tokenizer.json", "semantic": True}),
+        ("dedup", {"permutations": 64, "threshold": 0.9, "ngram": 4, "index": "signatures"}),
         ("refine", {"retries": 1, "rounds": 1}),
         ("select", {"solvers": ["local"]}),
     ],
@@ -138,6 +143,7 @@ def test_every_key_of_a_model_either_changes_a_fingerprint_or_is_marked_as_runti
         "connect": "compatible:other@http://127.0.0.1:1/v1",
         "structured": "prompt",
         "logprobs": True,
+        "local": False,
         "price": {"input": 1, "output": 1},
         "in_flight": 3,
         "attempts": 2,
@@ -157,3 +163,38 @@ def test_a_changed_stage_leaves_the_results_of_the_others_in_use() -> None:
     _, before = routes(body())
     _, after = routes(body(refine={"rounds": 1}))
     assert {name for name in before if before[name] != after[name]} == {"refine"}
+
+
+@pytest.mark.parametrize(
+    ("connect", "local"),
+    [
+        ("compatible:m@http://127.0.0.1:8000/v1", True),
+        ("vllm:m@http://localhost:8000/v1", True),
+        ("vllm:m@http://[::1]:8000/v1", True),
+        ("vllm:m@http://10.0.0.7:8000/v1", False),
+        ("vllm:m@http://localhost.example.org/v1", False),
+        ("deepseek:deepseek-chat", False),
+        ("openai:gpt-4.1", False),
+        ("your.module:make", False),
+    ],
+)
+def test_a_model_is_local_where_its_address_is_this_machine_or_the_run_file_says_so(connect: str, local: bool) -> None:
+    assert bool(RunFile.model_validate(body(models={"m": {"connect": connect}})).locals) is local
+    assert RunFile.model_validate(body(models={"m": {"connect": connect, "local": True}})).locals == ["m"]
+
+
+def test_a_local_cast_has_no_model_elsewhere() -> None:
+    models = {"far": {"connect": "deepseek:deepseek-chat"}, "near": body()["models"]["local"]}
+    roles = {"critic": {"model": "near", "temperature": 0.1}}
+    run = RunFile.model_validate(body(models=models, roles=roles, select={"solvers": ["far", "near"]}))
+    cast = run.context(local=True)
+    near = run.models["near"].endpoint()
+    assert {role.endpoint for role in (*cast.roles.values(), *cast.solvers.values())} == {near}
+    assert cast.roles["critic"].temperature == 0.1
+    assert run.context().roles["reasoner"].endpoint == run.models["far"].endpoint()
+
+
+def test_who_reads_page_images_is_part_of_the_fingerprint_of_reading() -> None:
+    _, before = routes(body())
+    _, after = routes(body(roles={"transcriber": {"model": "local"}}))
+    assert {name for name in before if before[name] != after[name]} == {"files", "dedup"}

@@ -1,17 +1,19 @@
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from psyche.corpus.errors import InputError
+from psyche.corpus.records import Origin
 from psyche.corpus.topics import read_topics
 
 
 def read(tmp_path: Path, name: str, body: str) -> list[str]:
     path = tmp_path / name
     path.write_text(body, "utf-8")
-    return [topic.name for topic in read_topics(path, source=name, licence="CC0", language="zh")]
+    return [topic.name for topic in read_topics(path, origin=Origin(source=name), language="zh", counts=Counter())]
 
 
 def test_a_text_file_has_a_topic_a_line(tmp_path: Path) -> None:
@@ -35,8 +37,9 @@ def test_a_topic_may_have_200_characters(tmp_path: Path) -> None:
 def test_a_topic_knows_where_it_comes_from(tmp_path: Path) -> None:
     path = tmp_path / "topics.txt"
     path.write_text("人格", "utf-8")
-    (topic,) = read_topics(path, source="lists/topics.txt", licence="CC0", language="zh")
-    assert (topic.origin.source, topic.origin.licence, topic.language) == ("lists/topics.txt", "CC0", "zh")
+    origin = Origin(source="lists/topics.txt", licence="CC0")
+    (topic,) = read_topics(path, origin=origin, language="zh", counts=Counter())
+    assert (topic.origin, topic.language) == (origin, "zh")
 
 
 @pytest.mark.parametrize(

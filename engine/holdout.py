@@ -1,0 +1,82 @@
+"""The evaluation sets of a run: what stands in them is kept out of whatever a model may learn from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from psyche.corpus.decontamination import Holdout, Match
+from psyche.corpus.errors import InputError
+from psyche.corpus.records import Dialogue, Example, File, Passage, Post, Question, Record, Reject, Rejection, origin
+from psyche.engine.archive import Archive
+from psyche.engine.sandbox import Sandbox
+from psyche.engine.sources import Source, order
+
+CONTAMINATED = "contaminated"
+"""The reason of what stands in an evaluation set."""
+
+
+async def holdout(sources: Sequence[Source]) -> Holdout:
+    """Whatever the files of the evaluation sets hold, usable as questions or not.
+
+    InputError where a file cannot be read to its end: what is not known cannot be kept out.
+    """
+    held = Holdout()
+    sandbox = Sandbox()
+    try:
+        for source in sources:
+            async for found in sandbox.read(order(source), _no_images, Counter()):
+                _add(held, found.record)
+    except InputError as error:
+        raise InputError(f"an evaluation set cannot be held out: {error}") from error
+    finally:
+        await sandbox.close()
+    return held
+
+
+async def remember(archive: Archive, sources: Sequence[Source]) -> None:
+    """Note which evaluation sets a run is held against."""
+    note = [(str(source.path.resolve()), source.file.model_dump(mode="json")) for source in sources]
+    await archive.leave_note("evaluations", note)
+
+
+async def remembered(archive: Archive) -> Holdout:
+    """The evaluation sets that the latest invocation was held against, read again."""
+    note = archive.note("evaluations") or []
+    return await holdout([Source(Path(path), File.model_validate(file)) for path, file in note])
+
+
+async def _no_images(images: Sequence[bytes]) -> list[str]:
+    raise InputError("page images are not read in evaluation sets; convert them")
+
+
+def _add(held: Holdout, record: Record) -> None:
+    if isinstance(record, Question | Reject):
+        held.add(record)
+    else:
+        held.add_text(_words(record), f"{origin(record).source}: {record.id}")
+
+
+def contamination(held: Holdout, record: Record) -> Rejection | None:
+    """Why a record may not be trained on, or learnt from, if it stands in an evaluation set."""
+    match = held.match(record) if isinstance(record, Question) else held.match_text(_words(record))
+    if isinstance(record, Example) and not match:
+        match = held.match(record.item.question)
+    return Rejection(reason=CONTAMINATED, detail=told(match)) if match else None
+
+
+def told(match: Match) -> str:
+    """A match in a line."""
+    return f"{match.rule} {match.score:.2f}: {match.place} ({match.wording})"
+
+
+def _words(record: Record) -> str:
+    """All that a record says in prose."""
+    if isinstance(record, Passage):
+        return record.text
+    if isinstance(record, Post):
+        return "\n".join([record.title, record.text, *(reply.text for reply in record.replies)])
+    if isinstance(record, Dialogue):
+        return "\n".join(turn.text for turn in record.turns)
+    return record.item.rationale if isinstance(record, Example) else ""

@@ -1,0 +1,207 @@
+"""The way in: every file of the sources is read once, in a process apart, and its records are written down.
+
+A file that was read to the end is not read again as long as it and the settings of reading stay the same. Its records
+stand in a chain of their own, from which each run takes them over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from psyche.agents.exchange import carrier
+from psyche.agents.transcriber import transcribe
+from psyche.corpus.errors import AnswerError, InputError, PsycheError
+from psyche.corpus.ocr import OcrWorker
+from psyche.corpus.records import Record, Reject
+from psyche.corpus.vault import Vault, vault_key
+from psyche.engine.archive import PAGE, Archive, Result
+from psyche.engine.desk import Desk, StoppedError
+from psyche.engine.lane import UnavailableError
+from psyche.engine.runfile import RunFile
+from psyche.engine.sandbox import Found, Sandbox, Transcriber
+from psyche.engine.sources import Source, order
+from psyche.engine.stages import Route
+from psyche.engine.tally import StageTally, Tally
+
+Stop = Callable[[PsycheError], None]
+
+READERS = min(4, os.cpu_count() or 1)
+
+VAULT = "vault.db"
+"""The vault's file in a run directory."""
+
+UNREADABLE = "unreadable_file"
+"""The reason of a file from which nothing could be taken."""
+
+UNREADABLE_REST = "unreadable_rest"
+"""The reason of what stands in a file behind the place where it turns out to be damaged."""
+
+FORGOTTEN = "forgotten"
+"""The reason of a file that `psyche forget` dropped, and that is still among the sources."""
+
+
+class Intake:
+    """Reads the files of one run. `stop` is told what is to end it; a desk that is closed says that it is to end."""
+
+    def __init__(
+        self, run: RunFile, archive: Archive, route: Route, desk: Desk, tally: Tally, vault: Path, stop: Stop
+    ) -> None:
+        self._run = run
+        self._archive = archive
+        self._route = route
+        self._desk = desk
+        self._tally = tally
+        self._vault_path = vault
+        self._vault: Vault | None = None
+        self._stop = stop
+        self._ocr = OcrWorker()
+        self._ocr_is_free = asyncio.Lock()
+
+    async def take_in(self, sources: Sequence[Source]) -> None:
+        """Read what was not read before, then pass all records on to the stage `read`."""
+        chain, fingerprint = self._route.chains["files"], self._route.fingerprints["files"]
+        await self._archive.forget_unavailable(fingerprint)
+        for start in range(0, len(sources), PAGE):
+            batch = sources[start : start + PAGE]
+            await self._archive.enter(chain, [source.file for source in batch])
+        done = self._archive.done(chain, fingerprint)
+        tally = self._tally.stages["files"] = StageTally(len(sources), len(done))
+        work = (source for source in sources if source.file.id not in done)
+        try:
+            async with asyncio.TaskGroup() as readers:
+                for _ in range(READERS):
+                    readers.create_task(self._reader(work, tally))
+        finally:
+            self._ocr.close()
+            if self._vault:
+                self._vault.close()
+            self._tally.latest = ""
+        if self._desk.is_open:
+            await self._pass_on(sources)
+
+    async def _reader(self, work: Iterator[Source], tally: StageTally) -> None:
+        sandbox = Sandbox()
+        try:
+            for source in work:
+                await self._take(source, sandbox)
+                tally.count(1)
+        except StoppedError:
+            return
+        except PsycheError as error:
+            self._stop(error)
+        finally:
+            await sandbox.close()
+
+    async def _take(self, source: Source, sandbox: Sandbox) -> None:
+        """Write down the records of a file, and what became of it."""
+        file, chain = source.file, self._route.chain_of(source.file)
+        if file.sha256 in (self._archive.note(FORGOTTEN) or ()):
+            return await self._settle(source, "rejected", FORGOTTEN, "dropped by `psyche forget`")
+        self._tally.latest = f"reading {file.origin.source}"
+        visit = _Visit()
+        problem = ""
+        try:
+            found = sandbox.read(order(source, self._run), self._transcriber(source, visit), visit.counts)
+            async for page in _pages(found):
+                await self._keep(page, chain)
+                visit.taken += len(page)
+        except InputError as error:
+            problem = str(error)
+        except UnavailableError as error:
+            await sandbox.close()
+            return await self._settle(source, "failed", error.reason, str(error), visit)
+        if visit.taken == 0:
+            problem = problem or f"{file.origin.source}: nothing in it to use"
+            return await self._settle(source, "rejected", UNREADABLE, problem, visit)
+        if problem:
+            visit.lost.append(Reject(reason=UNREADABLE_REST, detail=problem, text="", origin=file.origin))
+        await self._archive.enter(chain, visit.lost)
+        await self._settle(source, "ok", "", f"{visit.taken} records", visit)
+
+    async def _keep(self, page: Sequence[Found], chain: str) -> None:
+        self._desk.admit()
+        for found in page:
+            if found.secrets:
+                # Most runs hold no personal data, and need no key.
+                self._vault = self._vault or Vault(self._vault_path, vault_key())
+                self._vault.keep(found.record.id, found.secrets)
+        await self._archive.enter(chain, [found.record for found in page])
+
+    async def _settle(self, source: Source, status: str, reason: str, detail: str, visit: _Visit | None = None) -> None:
+        calls = tuple(visit.calls) if visit else ()
+        if visit and visit.counts:
+            await self._archive.leave_note(_counts(self._route, source), visit.counts)
+        result = Result("files", source.file.id, status, reason, detail, (), calls)
+        await self._archive.commit(result, self._route.fingerprints["files"])
+
+    async def _pass_on(self, sources: Sequence[Source]) -> None:
+        repairs: Counter[str] = Counter()
+        for start in range(0, len(sources), PAGE):
+            batch = sources[start : start + PAGE]
+            chains = (self._route.chain_of(source.file) for source in batch)
+            await asyncio.gather(*(self._archive.copy(chain, self._route.chains["read"]) for chain in chains))
+            for source in batch:
+                repairs.update(self._archive.note(_counts(self._route, source)) or {})
+        await self._archive.leave_note("repairs", repairs)
+        await self._archive.leave_note("read", self._route.chains["read"])
+
+    def _transcriber(self, source: Source, visit: _Visit) -> Transcriber:
+        """Whoever reads the page images of a file: the model that the run file names, else the embedded OCR."""
+        file = source.file
+        role = self._run.transcriber(local=not file.origin.remote)
+
+        async def one(image: bytes) -> str:
+            try:
+                if role:
+                    return await transcribe({"transcriber": role}, file.language, image)
+                async with self._ocr_is_free:
+                    return await asyncio.to_thread(self._ocr.transcribe, image)
+            except UnavailableError:
+                raise
+            except (AnswerError, InputError) as error:
+                detail = f"a page image: {error}"
+                visit.lost.append(Reject(reason="page_not_read", detail=detail, text="", origin=file.origin))
+                return ""
+
+        async def all_of(images: Sequence[bytes]) -> list[str]:
+            carrier.set(self._desk.carrier(visit.calls))
+            return list(await asyncio.gather(*map(one, images)))
+
+        return all_of
+
+
+@dataclass
+class _Visit:
+    """What came up while a file was read."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    calls: list[str] = field(default_factory=list)
+    lost: list[Record] = field(default_factory=list)
+    taken: int = 0
+
+
+def _counts(route: Route, source: Source) -> str:
+    """The name of the note that holds what was mended in a file."""
+    return f"counts {route.chain_of(source.file)}"
+
+
+async def _pages(found: AsyncIterator[Found]) -> AsyncIterator[list[Found]]:
+    """What is found, PAGE at a time; what was found before an error comes before the error."""
+    page: list[Found] = []
+    try:
+        async for one in found:
+            page.append(one)
+            if len(page) == PAGE:
+                yield page
+                page = []
+    except InputError:
+        if page:
+            yield page
+        raise
+    if page:
+        yield page

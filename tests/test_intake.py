@@ -1,0 +1,193 @@
+"""From a folder of anything to records: what is taken in, what is set aside, and what stays where it is."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from psyche.corpus.records import File, Origin
+from tests.examinee import answer, bank, run_file
+from tests.fake_server import FakeServer
+from tests.test_run import billed, exported, psyche, rows
+
+
+def source(path: Path, name: str, **keys: str) -> None:
+    """Add a source to a run file."""
+    lines = "".join(f"{key} = {value}\n" for key, value in {"path": json.dumps(name), **keys}.items())
+    path.write_text(path.read_text("utf-8") + f"[[sources]]\n{lines}", "utf-8")
+
+
+def ledger_line(out: str, stage: str) -> list[str]:
+    """The figures of a line of the ledger: in, passed, rejected, failed, pending, passed on."""
+    return next(line.split()[1:] for line in out.splitlines() if line.split()[:1] == [stage])
+
+
+POST = (
+    "我叫陈晓梅，今年17岁，在成都石室中学读高二，手机13812345678。"
+    "最近总是失眠，上课走神，觉得自己什么都做不好，怎么办？"
+)
+SECRETS = ("陈晓梅", "石室", "13812345678")
+
+
+def posts(path: Path) -> Path:
+    path.write_text(json.dumps([{"question": "高二失眠怎么办", "description": POST}], ensure_ascii=False), "utf-8")
+    return path
+
+
+async def test_a_file_is_read_once_however_often_a_run_is_resumed(tmp_path: Path) -> None:
+    async with FakeServer(answer=answer) as server:
+        path = run_file(tmp_path, server.url, 6)
+        await psyche("run", path, cwd=tmp_path)
+        stamp = results(tmp_path, "files")
+        bank(tmp_path / "more.json", 8)
+        source(path, "more.json")
+        code, out, _ = await psyche("run", path, cwd=tmp_path)
+    assert code == 0
+    assert ledger_line(out, "files")[:3] == ["2", "2", "0"]
+    assert set(stamp) < set(results(tmp_path, "files")), "the first file's result is the one of the first run"
+
+
+def results(directory: Path, stage: str) -> list[tuple[Any, ...]]:
+    with sqlite3.connect(directory / "runs" / "trial" / "run.db") as database:
+        return database.execute("SELECT record, at FROM result WHERE stage = ?", (stage,)).fetchall()
+
+
+async def test_personal_data_reaches_neither_model_nor_run_directory_in_clear(tmp_path: Path) -> None:
+    async with FakeServer(answer=answer) as server:
+        path = run_file(tmp_path, server.url, 2)
+        posts(tmp_path / "posts.json")
+        source(path, "posts.json", kind='"posts"', licence='"CC0-1.0"')
+        environment = {"XDG_CONFIG_HOME": str(tmp_path / "config")}
+        code, _, err = await psyche("run", path, cwd=tmp_path, **environment)
+        assert (code, err) == (0, "")
+        (row,) = rows(tmp_path / "runs" / "trial" / "export" / "posts.jsonl")
+        assert not any(secret in json.dumps(row, ensure_ascii=False) for secret in SECRETS)
+        assert "失眠" in row["text"]
+        for file in (tmp_path / "runs" / "trial").rglob("*"):
+            if file.is_file():
+                assert not any(secret.encode() in file.read_bytes() for secret in SECRETS), file.name
+        _, revealed, _ = await psyche("reveal", row["id"], cwd=tmp_path, **environment)
+    assert all(secret in revealed for secret in SECRETS)
+
+
+async def test_a_source_that_stays_is_shown_to_local_models_only(tmp_path: Path) -> None:
+    async with FakeServer(answer=answer) as near, FakeServer(answer=answer) as far:
+        path = run_file(tmp_path, far.url, 8)
+        text = path.read_text("utf-8").replace('path = "bank.json"', 'path = "bank.json"\nremote = false')
+        text = text.replace("in_flight = 32", "in_flight = 32\nlocal = false")
+        path.write_text(f'{text}[models.home]\nconnect = "compatible:home@{near.url}"\n', "utf-8")
+        code, _, err = await psyche("run", path, cwd=tmp_path)
+        assert (code, err) == (0, "")
+        assert sum((await billed(near)).values()) > 0
+        assert sum((await billed(far)).values()) == 0
+
+
+async def test_what_no_licence_lets_be_published_is_exported_apart(tmp_path: Path) -> None:
+    async with FakeServer(answer=answer) as server:
+        path = run_file(tmp_path, server.url, 24)
+        path.write_text(path.read_text("utf-8").replace("CC0-1.0", "CC-BY-ND-4.0"), "utf-8")
+        code, out, _ = await psyche("run", path, cwd=tmp_path)
+    assert code == 0
+    run = tmp_path / "runs" / "trial"
+    assert not rows(run / "export" / "sft.jsonl") and not rows(run / "export" / "grpo.jsonl")
+    assert rows(run / "private" / "sft.jsonl")
+    assert "Not for publication" in (run / "private" / "README.md").read_text("utf-8")
+    assert "may not be published" in out
+    assert (run / "private").stat().st_mode & 0o077 == 0
+    await psyche("export", "--to", tmp_path / "upload", cwd=tmp_path)
+    assert not rows(tmp_path / "upload" / "sft.jsonl")
+
+
+async def test_what_stands_in_an_evaluation_set_is_refused_before_any_model_sees_it(tmp_path: Path) -> None:
+    async with FakeServer(answer=answer) as server:
+        path = run_file(tmp_path, server.url, 12)
+        items = json.loads((tmp_path / "bank.json").read_text("utf-8"))
+        held = [{**item, "question": f"{place}．{item['question']}"} for place, item in enumerate(items[:5])]
+        (tmp_path / "exam.json").write_text(json.dumps(held, ensure_ascii=False), "utf-8")
+        path.write_text(path.read_text("utf-8") + '[[evaluations]]\npath = "exam.json"\n', "utf-8")
+        code, out, _ = await psyche("run", path, cwd=tmp_path)
+        assert code == 0
+        assert ledger_line(out, "decontaminate")[:3] == ["12", "7", "5"]
+        report = rows(tmp_path / "runs" / "trial" / "export" / "decontamination.jsonl")
+        assert {row["rule"] for row in report} == {"exact"} and len(report) == 5
+        manifest = json.loads((tmp_path / "runs" / "trial" / "export" / "manifest.json").read_text())
+        assert manifest["decontamination"]["evaluation_items"] == 5
+        (tmp_path / "exam.json").unlink()
+        code, _, err = await psyche("export", cwd=tmp_path)
+    assert (code, err.count("\n")) == (2, 1), "what is not known cannot be kept out"
+    assert "exam.json" in err
+
+
+async def test_an_export_is_held_against_evaluation_sets_that_were_named_later(tmp_path: Path) -> None:
+    async with FakeServer(answer=answer) as server:
+        path = run_file(tmp_path, server.url, 24)
+        await psyche("run", path, cwd=tmp_path)
+        before = rows(tmp_path / "runs" / "trial" / "export" / "sft.jsonl")
+        path.write_text(path.read_text("utf-8") + '[[evaluations]]\npath = "bank.json"\n', "utf-8")
+        code, out, _ = await psyche("run", path, cwd=tmp_path)
+    assert before and code == 0
+    assert not rows(tmp_path / "runs" / "trial" / "export" / "sft.jsonl")
+    assert ledger_line(out, "decontaminate")[:3] == ["24", "0", "24"]
+
+
+async def test_a_forgotten_source_leaves_nothing_and_is_not_read_again(tmp_path: Path) -> None:
+    async with FakeServer(answer=answer) as server:
+        path = run_file(tmp_path, server.url, 12)
+        bank(tmp_path / "other.json", 40)
+        items = json.loads((tmp_path / "other.json").read_text("utf-8"))[20:]
+        (tmp_path / "other.json").write_text(json.dumps(items, ensure_ascii=False), "utf-8")
+        source(path, "other.json", licence='"CC0-1.0"')
+        await psyche("run", path, cwd=tmp_path)
+        code, out, err = await psyche("forget", "other.json", cwd=tmp_path)
+        assert (code, err) == (0, ""), out
+        run = tmp_path / "runs" / "trial"
+        word = items[0]["question"]
+        assert all(word not in path.read_text("utf-8") for path in (run / "export").iterdir())
+        assert {row["source"] for row in rows(run / "export" / "sft.jsonl")} == {"bank.json"}
+        with sqlite3.connect(run / "run.db") as database:
+            assert not database.execute("SELECT * FROM call WHERE instr(key, 'x') = 99").fetchall()
+        before = exported(run)
+        code, out, _ = await psyche("run", path, cwd=tmp_path)
+    assert code == 0 and "forgotten" in out
+    assert exported(run)["sft.jsonl"] == before["sft.jsonl"]
+
+
+async def test_links_out_of_a_folder_and_names_that_deceive_are_harmless(tmp_path: Path) -> None:
+    outside = tmp_path / "outside.txt"
+    outside.write_text("秘密。" * 100, "utf-8")
+    folder = tmp_path / "work" / "folder"
+    folder.mkdir(parents=True)
+    (folder / "link.txt").symlink_to(outside)
+    bank(folder / "bank\u202egnp.json", 3)
+    (folder / ".hidden.json").write_text("[]")
+    async with FakeServer(answer=answer) as server:
+        path = run_file(tmp_path / "work", server.url, 3)
+        source(path, "folder")
+        code, out, err = await psyche("run", path, cwd=tmp_path / "work")
+    assert code == 1
+    assert "folder/link.txt: a link that leads out of its folder" in err
+    assert ledger_line(out, "files")[:3] == ["3", "2", "1"]
+    database = tmp_path / "work" / "runs" / "trial" / "run.db"
+    with sqlite3.connect(database) as connection:
+        assert connection.execute("SELECT count(*) FROM result WHERE stage = 'files'").fetchone() == (3,)
+    _, told, _ = await psyche("why", file_id(database, "\\u202e"), cwd=tmp_path / "work")
+    assert "\u202e" not in told
+
+
+def file_id(database: Path, part: str) -> str:
+    """The id of the file whose name holds this."""
+    from psyche.engine.archive import Archive
+    from psyche.engine.database import Database
+
+    with Database(database, writable=False) as opened:
+        files = [record for record in Archive(opened).everything() if isinstance(record, File)]
+    return next(file.id for file in files if part in file.origin.source)
+
+
+def test_the_same_content_under_other_terms_is_another_file() -> None:
+    file = File(kind=None, sha256="ab", language="zh", origin=Origin(source="a.md"))
+    assert file.id != file.model_copy(update={"origin": Origin(source="a.md", remote=False)}).id
+    assert os.sep not in file.id
