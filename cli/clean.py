@@ -15,29 +15,40 @@ from rich.text import Text
 from psyche.cli.terminal import console
 from psyche.corpus.cleaning import Script, clean, edits
 from psyche.corpus.decoding import read_text
+from psyche.corpus.errors import InputError
+from psyche.corpus.extraction import extract
+from psyche.corpus.tables import SUFFIXES
 from psyche.corpus.trail import Edit
 
 _LONGEST = 60
 
 
 def clean_command(file: Path, diff: bool, script: Script | None) -> None:
-    """Print the cleaned text of a file, or each change with its line, and how many there are of each kind."""
-    text = read_text(file)
+    """Print the cleaned text of a file, or each change with its line, and how many there are of each kind.
+
+    Lines are those of the text that is taken out of a document.
+    """
+    left_out: Counter[str] = Counter()
+    text = read_text(file) if file.suffix.lower() in SUFFIXES else extract(file, _no_images, left_out).text
     if not diff:
         console.print(clean(text, script=script), soft_wrap=True, markup=False, emoji=False)
         return
     changes = edits(text, script)
-    if not changes:
+    if not changes and not left_out:
         console.print(f"{file}: clean as it is", soft_wrap=True, markup=False)
         return
     _show_changes(changes, text)
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("kind")
     table.add_column("places", justify="right")
-    for kind, count in Counter(change.kind for change in changes).most_common():
+    for kind, count in [*Counter(change.kind for change in changes).most_common(), *left_out.most_common()]:
         table.add_row(kind, f"{count:,}")
-    table.add_row("all", f"{len(changes):,}", style="bold")
+    table.add_row("all", f"{len(changes) + left_out.total():,}", style="bold")
     console.print(table)
+
+
+def _no_images(images: Sequence[bytes]) -> Sequence[str]:
+    raise InputError("it holds page images, which `psyche run` reads")
 
 
 def _show_changes(changes: Sequence[Edit], text: str) -> None:

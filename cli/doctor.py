@@ -21,6 +21,9 @@ from psyche.engine.runfile import RunFile, load_run_file
 from psyche.engine.sources import source_files
 
 PACKAGES = ("langgraph", "langchain-core", "langchain-openai", "pydantic", "datasketch", "tenacity")
+EXTRAS = (("documents", "markitdown", "html, epub, docx and pptx"), ("ocr", "rapidocr", "page images"))
+"""Extra, a package of it, and what it reads."""
+
 ROOM = 2 * 2**30
 """Bytes that a small run and the embedded model want free."""
 
@@ -37,6 +40,7 @@ def doctor_command(run_file: Path | None) -> int:
     if run and run_file:
         files = source_files(run, run_file.parent)
         sound.append(_say(True, f"{len(files)} source files", ""))
+        _extras()
         sound += asyncio.run(_models(run))
     return 0 if all(sound) else 1
 
@@ -48,6 +52,13 @@ def _embedded() -> list[bool]:
         _say(installed, "llama.cpp runtime", "pip install 'psyche-synth[embedded]'"),
         _say(found is not None, f"embedded model {found or ''}", "psyche model pull"),
     ]
+
+
+def _extras() -> None:
+    """Name what cannot be read for want of a package; many runs do without."""
+    for name, package, what in EXTRAS:
+        if importlib.util.find_spec(package) is None:
+            console.print(f"--  {what} are not read: pip install 'psyche-synth[{name}]'", soft_wrap=True, markup=False)
 
 
 async def _models(run: RunFile) -> list[bool]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from psyche.cli.show import export_command, one, run_directory
 from psyche.cli.terminal import console
-from psyche.corpus.errors import InputError
+from psyche.corpus.privacy import Secret
 from psyche.corpus.vault import Vault, vault_key
 from psyche.engine import lock
 from psyche.engine.archive import Archive
@@ -21,11 +21,11 @@ def reveal_command(prefix: str, run: Path | None) -> None:
     directory = run_directory(run)
     with Database(directory / "run.db", writable=False) as database:
         record = one(Archive(database), prefix)
-    path = directory / VAULT
-    if not path.is_file():
-        raise InputError(f"{directory}: nothing was taken out of any record of this run")
-    with Vault(path, vault_key()) as vault:
-        secrets = vault.reveal(record)
+    secrets: tuple[Secret, ...] = ()
+    # A run without personal data has no vault, and needs no key.
+    if (directory / VAULT).is_file():
+        with Vault(directory / VAULT, vault_key()) as vault:
+            secrets = vault.reveal(record)
     for secret in secrets:
         console.print(f"{secret.kind}: {secret.surrogate} → {secret.original}", soft_wrap=True, markup=False)
     if not secrets:

@@ -78,6 +78,8 @@ def extract(path: Path, transcribe: Transcribe, counts: Counter[str]) -> Extract
 
 def _kind(path: Path) -> str:
     head, suffix = _head(path), path.suffix.lower()
+    if not head:
+        raise InputError(f"{path}: empty")
     if head.startswith(b"%PDF-") or (suffix == ".pdf" and b"%PDF-" in head):
         return "pdf"
     for signature, kind in _SIGNATURES.items():

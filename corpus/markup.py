@@ -164,7 +164,8 @@ def _chapters(path: Path, archive: zipfile.ZipFile) -> Iterator[str]:
     }
     names = set(archive.namelist())
     for place in package.iterfind(".//{*}spine/{*}itemref"):
-        href = hrefs.get(place.get("idref"))
+        # Each once: a book of a few bytes could name one chapter a million times.
+        href = hrefs.pop(place.get("idref"), None)
         if not href or href in left_out or place.get("linear") == "no":
             continue
         name = posixpath.normpath(posixpath.join(posixpath.dirname(package_name), unquote(href)))

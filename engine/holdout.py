@@ -29,7 +29,7 @@ async def holdout(sources: Sequence[Source]) -> Holdout:
             async for found in sandbox.read(order(source), _no_images, Counter()):
                 _add(held, found.record)
     except InputError as error:
-        raise InputError(f"an evaluation set cannot be held out: {error}") from error
+        raise InputError(f"an evaluation set cannot be held out: {error}; mend it, or name other files") from error
     finally:
         await sandbox.close()
     return held

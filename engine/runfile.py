@@ -54,9 +54,10 @@ class SourceSection(Section):
 
 
 class EvaluationSection(Section):
-    """An evaluation set, as files of question banks: nothing that is in it may get into training data."""
+    """An evaluation set: nothing that is in it may get into training data."""
 
     path: str = Field(min_length=1)
+    kind: Kind = "bank"
     columns: dict[str, str] = {}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -53,7 +54,7 @@ def evaluation_files(run: RunFile, base: Path) -> list[Source]:
     return [
         source
         for section in run.evaluations
-        for source in _sources(base, section, Origin(source=section.path), None, run.language)
+        for source in _sources(base, section, Origin(source=section.path), section.kind, run.language)
     ]
 
 
@@ -88,8 +89,9 @@ def _matches(base: Path, pattern: str) -> tuple[Path | None, list[Path]]:
             return base / path, _visible(base / path)
         if not any(char in pattern for char in "*?["):
             return None, [base / path] if os.path.lexists(base / path) else []
-        root = Path(path.anchor) if path.is_absolute() else base
-        inner = path.relative_to(path.anchor) if path.is_absolute() else path
+        known = list(itertools.takewhile(lambda part: not set(part) & set("*?["), path.parts))
+        root = base.joinpath(*known)
+        inner = Path(*path.parts[len(known) :])
         return root, sorted(found for found in root.glob(str(inner)) if found.is_file())
     except (ValueError, OSError) as error:
         raise InputError(f"{pattern[:80]}: cannot be looked for: {error}") from error

@@ -33,7 +33,7 @@ def question(number: int = 0, gold: str = "B", **changes: Any) -> Question:
 
 def letter_of(request: Request, text: str) -> str:
     """The letter under which a solver was shown an option."""
-    lines = request.messages[-1]["content"].splitlines()
+    lines: list[str] = request.messages[-1]["content"].splitlines()
     return next(line[0] for line in lines if line[1:] == f". {text}")
 
 

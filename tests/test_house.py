@@ -58,7 +58,7 @@ async def test_the_readme_commands_run(tmp_path: Path) -> None:
         path = run_file(tmp_path, server.url, 16)
         await psyche("run", path, cwd=tmp_path)
         record = rows(tmp_path / "runs" / "trial" / "export" / "sft.jsonl")[0]["id"]
-        given = {"RUN.toml": str(path), "ID": record}
+        given = {"RUN.toml": str(path), "ID": record, "FILE": "bank.json", "SOURCE": "bank.json"}
         for command, *words in commands():
             if command == "make":
                 dry = subprocess.run(["make", "-n", *words], cwd=ROOT, capture_output=True, check=False)
@@ -89,8 +89,9 @@ def test_langgraph_json_names_the_graph_of_every_stage() -> None:
     for name, place in named.items():
         module, _, attribute = place.partition(":")
         graphs[name] = getattr(importlib.import_module(module), attribute)
-    assert [graphs[stage.graph.name] for stage in STAGES] == [stage.graph for stage in STAGES]
-    assert len(graphs) == len(STAGES)
+    played = [stage.graph for stage in STAGES if stage.graph]
+    assert [graphs[graph.name] for graph in played] == played
+    assert len(graphs) == len(played)
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])

@@ -191,3 +191,41 @@ def test_the_same_content_under_other_terms_is_another_file() -> None:
     file = File(kind=None, sha256="ab", language="zh", origin=Origin(source="a.md"))
     assert file.id != file.model_copy(update={"origin": Origin(source="a.md", remote=False)}).id
     assert os.sep not in file.id
+
+
+async def test_names_on_record_hold_no_path_of_the_machine(tmp_path: Path) -> None:
+    elsewhere, here = tmp_path / "elsewhere" / "banks", tmp_path / "here"
+    elsewhere.mkdir(parents=True)
+    here.mkdir()
+    bank(elsewhere / "more.json", 9)
+    async with FakeServer(answer=answer) as server:
+        path = run_file(here, server.url, 3)
+        for name in (f"{elsewhere}/*.json", str(elsewhere)):
+            source(path, name, licence='"CC0-1.0"')
+        code, out, _ = await psyche("run", path, cwd=here)
+        assert code == 0
+        assert ledger_line(out, "files")[:2] == ["2", "2"], "a file that two sources name is one file"
+    export = here / "runs" / "trial" / "export"
+    found = {row["source"] for name in ("sft", "grpo") for row in rows(export / f"{name}.jsonl")}
+    assert found <= {"bank.json", "banks/more.json"}
+    assert all(str(tmp_path).encode() not in file.read_bytes() for file in export.iterdir())
+
+
+async def test_what_an_earlier_run_had_is_not_taken_in_again_by_one_that_shares_its_index(tmp_path: Path) -> None:
+    shared = '[dedup]\nindex = "signatures"\n'
+    async with FakeServer(answer=answer) as server:
+        path = run_file(tmp_path, server.url, 10)
+        path.write_text(path.read_text("utf-8") + shared, "utf-8")
+        await psyche("run", path, cwd=tmp_path)
+        first = exported(tmp_path / "runs" / "trial")
+        bank(tmp_path / "later.json", 16)
+        text = path.read_text("utf-8").replace('name = "trial"', 'name = "second"').replace("bank.json", "later.json")
+        (tmp_path / "second.toml").write_text(text, "utf-8")
+        code, out, _ = await psyche("run", tmp_path / "second.toml", cwd=tmp_path)
+        assert code == 0
+        assert ledger_line(out, "dedup")[:3] == ["16", "6", "10"]
+        with sqlite3.connect(tmp_path / "runs" / "trial" / "run.db") as database:
+            database.execute("DELETE FROM result WHERE stage = 'dedup'")
+        _, out, _ = await psyche("run", path, cwd=tmp_path)
+    assert ledger_line(out, "dedup")[:3] == ["10", "10", "0"], "the first run has them first"
+    assert exported(tmp_path / "runs" / "trial") == first
