@@ -10,7 +10,7 @@ from rich.table import Table
 
 from psyche.engine.archive import Archive
 from psyche.engine.export import Export, Written
-from psyche.engine.intake import UNREADABLE, UNREADABLE_REST
+from psyche.engine.intake import PAGE_NOT_READ, UNREADABLE, UNREADABLE_REST
 from psyche.engine.ledger import COLUMNS, Ledger
 from psyche.engine.stages import Route
 
@@ -68,7 +68,7 @@ def unreadable(archive: Archive, route: Route) -> bool:
     """Name on standard error the source files from which nothing could be taken; whether there are any."""
     told = [
         detail
-        for line, reason in (("files", UNREADABLE), ("read", UNREADABLE_REST))
+        for line, reason in (("files", UNREADABLE), ("read", UNREADABLE_REST), ("read", PAGE_NOT_READ))
         for _, detail in archive.reasons(route.chains[line], route.fingerprints[line], reason)
     ]
     for detail in told:

@@ -41,6 +41,9 @@ UNREADABLE = "unreadable_file"
 UNREADABLE_REST = "unreadable_rest"
 """The reason of what stands in a file behind the place where it turns out to be damaged."""
 
+PAGE_NOT_READ = "page_not_read"
+"""The reason of a page image without a transcription."""
+
 FORGOTTEN = "forgotten"
 """The reason of a file that `psyche forget` dropped, and that is still among the sources."""
 
@@ -155,7 +158,7 @@ class Intake:
         file = source.file
         role = self._run.transcriber(local=not file.origin.remote)
 
-        async def one(image: bytes) -> str:
+        async def one(number: int, image: bytes) -> str:
             try:
                 if role:
                     return await transcribe({"transcriber": role}, file.language, image)
@@ -164,13 +167,14 @@ class Intake:
             except UnavailableError:
                 raise
             except (AnswerError, InputError) as error:
-                detail = f"a page image: {error}"
-                visit.lost.append(Reject(reason="page_not_read", detail=detail, text="", origin=file.origin))
+                detail = f"{file.origin.source}: page image {number}: {error}"
+                visit.lost.append(Reject(reason=PAGE_NOT_READ, detail=detail, text="", origin=file.origin))
                 return ""
 
         async def all_of(images: Sequence[bytes]) -> list[str]:
-            carrier.set(self._desk.carrier(visit.calls))
-            return list(await asyncio.gather(*map(one, images)))
+            carrier.set(self._desk.carrier(visit.calls, stays=not file.origin.remote))
+            before, visit.images = visit.images, visit.images + len(images)
+            return list(await asyncio.gather(*map(one, range(before + 1, visit.images + 1), images)))
 
         return all_of
 
@@ -183,6 +187,7 @@ class _Visit:
     calls: list[str] = field(default_factory=list)
     lost: list[Record] = field(default_factory=list)
     taken: int = 0
+    images: int = 0
 
 
 def _counts(route: Route, source: Source) -> str:

@@ -19,7 +19,7 @@ from psyche.agents.providers import identity
 from psyche.corpus.decontamination import Holdout
 from psyche.corpus.duplicates import Index
 from psyche.corpus.errors import PsycheError
-from psyche.corpus.records import Dialogue, Post, Question, Record, Reject, origin
+from psyche.corpus.records import Dialogue, Passage, Post, Question, Record, Reject, origin
 from psyche.corpus.signatures import Wording
 from psyche.engine import sources
 from psyche.engine.archive import PAGE, Archive, Result
@@ -123,8 +123,9 @@ class Scheduler:
 
     async def _send_on(self, record: Record) -> None:
         stage, made = sources.made_of(record, self._run.write)
-        refused = contamination(self.held, record) if made or isinstance(record, Post | Dialogue) else None
-        if refused and not isinstance(record, Question):
+        # Questions have a stage of their own for this, where those that models wrote come by as well.
+        learnt = isinstance(record, Passage | Post | Dialogue)
+        if learnt and (refused := contamination(self.held, record)):
             result, made = Result("read", record.id, "rejected", refused.reason, refused.detail), []
         elif made or isinstance(record, Post | Dialogue):
             result = Result("read", record.id, "ok", outputs=tuple(one.id for one in made))

@@ -11,6 +11,7 @@ from typing import Any
 from psyche.corpus.records import File, Origin
 from tests.examinee import answer, bank, run_file
 from tests.fake_server import FakeServer
+from tests.material import image, scan
 from tests.test_run import billed, exported, psyche, rows
 
 
@@ -229,3 +230,46 @@ async def test_what_an_earlier_run_had_is_not_taken_in_again_by_one_that_shares_
         _, out, _ = await psyche("run", path, cwd=tmp_path)
     assert ledger_line(out, "dedup")[:3] == ["10", "10", "0"], "the first run has them first"
     assert exported(tmp_path / "runs" / "trial") == first
+
+
+PAGE = "工作记忆是暂时保存并加工信息的系统，容量有限，由中央执行系统、语音环路和视空间模板组成。" * 4
+
+
+async def test_page_images_are_read_by_the_transcriber_once_and_its_calls_are_on_record(tmp_path: Path) -> None:
+    def reads_too(body: dict[str, Any]) -> str | None:
+        return PAGE if isinstance(body["messages"][-1]["content"], list) else answer(body)
+
+    (tmp_path / "page.png").write_bytes(image(scan("Working memory holds little.")))
+    async with FakeServer(answer=reads_too) as server:
+        path = run_file(tmp_path, server.url, 2)
+        source(path, "page.png", licence='"CC0-1.0"')
+        path.write_text(path.read_text("utf-8") + '[roles.transcriber]\nmodel = "fake"\n', "utf-8")
+        code, _, err = await psyche("run", path, cwd=tmp_path)
+        assert (code, err) == (0, "")
+        paid = sum((await billed(server)).values())
+        with sqlite3.connect(tmp_path / "runs" / "trial" / "run.db") as database:
+            database.execute("DELETE FROM result WHERE stage = 'files'")
+        await psyche("run", path, cwd=tmp_path)
+        assert sum((await billed(server)).values()) == paid, "a page that is read again is not paid again"
+    _, trace, _ = await psyche("trace", file_id(tmp_path / "runs" / "trial" / "run.db", "page.png"), cwd=tmp_path)
+    assert "transcriber" in trace and "[image sha256" in trace and "工作记忆" in trace
+    assert len(trace) < 10_000, "no page of base64"
+
+
+async def test_a_page_that_cannot_be_read_costs_the_page_and_is_named(tmp_path: Path) -> None:
+    def half_blind(body: dict[str, Any]) -> str | None:
+        shown = body["messages"][-1]["content"]
+        if isinstance(shown, str):
+            return answer(body)
+        return PAGE if len(shown[0]["image_url"]["url"]) < 30_000 else "作为AI，我无法识别这张图片。"
+
+    few, many = scan("A few words."), scan("A great many words on a page of print. " * 60)
+    few.save(tmp_path / "two.tiff", save_all=True, append_images=[many])
+    async with FakeServer(answer=half_blind) as server:
+        path = run_file(tmp_path, server.url, 2)
+        source(path, "two.tiff", licence='"CC0-1.0"')
+        path.write_text(path.read_text("utf-8") + '[roles.transcriber]\nmodel = "fake"\n', "utf-8")
+        code, out, err = await psyche("run", path, cwd=tmp_path)
+    assert code == 1
+    assert "two.tiff: page image 2: the transcriber declined" in err
+    assert ledger_line(out, "files")[:3] == ["2", "2", "0"]
