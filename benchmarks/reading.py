@@ -30,6 +30,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from psyche.corpus.cleaning import clean
 from psyche.corpus.documents import plain
 from psyche.corpus.keys import AnswerKey
+from psyche.corpus.matter import is_title_of_none
 from psyche.corpus.ocr import OcrWorker
 from psyche.corpus.reading import Order
 from psyche.corpus.records import Language, Origin, Question, Reject
@@ -59,9 +60,10 @@ def made_up() -> Blocks:
 
 
 def written(folder: Path) -> Blocks:
-    """The lines of all pages in a folder."""
+    """The lines of all pages in a folder, all of them content: a title of none would end with its page."""
     lines = [line for file in sorted(folder.glob("*.md")) for line in file.read_text("utf-8").splitlines()]
-    return [(len(line) - len(line.lstrip("#")), words) for line in lines if (words := clean(plain(line)))]
+    blocks = [(len(line) - len(line.lstrip("#")), clean(plain(line))) for line in lines]
+    return [(level, words) for level, words in blocks if words and not is_title_of_none(words)]
 
 
 def cut(blocks: Blocks, size: float) -> Blocks:
@@ -211,9 +213,10 @@ async def compare(language: Language, blocks: Blocks) -> None:
         for name in write(base, blocks, language):
             best = await measured(orders(base, "line.txt", language), orders(base, name, language))
             size = length(cut(blocks, SCANNED) if name.endswith(".png") else blocks)
-            txt = txt or best.warm / size
-            speed = f"{size / best.warm:.3g} | {best.warm / size / txt:.1f} | {best.cold - best.warm:.2f}"
-            print(f"| {name} | {best.records} | {speed} | {best.mebibytes:.0f} |", flush=True)
+            speed, more = size / best.warm, max(best.cold - best.warm, 0)
+            txt = txt or speed
+            figures = f"{speed:,.1f} | {txt / speed:.1f} | {more:.2f} | {best.mebibytes:.0f}"
+            print(f"| {name} | {best.records} | {figures} |", flush=True)
     print(f"\nA process starts in {best.start:.2f} s.\n")
 
 

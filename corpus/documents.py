@@ -138,7 +138,8 @@ def _text_blocks(text: str) -> Iterator[Block]:
 def _entered(section: list[tuple[int, str]], depth: int, title: str) -> tuple[str, ...]:
     """The path of headings at a block; where that is a heading, of a depth above 0, `section` has it from now on."""
     if depth:
-        section[:] = [(level, name) for level, name in section if level < depth] + [(depth, clean(title))]
+        name = clean(title).replace("\n", " ")
+        section[:] = [(level, above) for level, above in section if level < depth] + [(depth, name)]
     return tuple(name for _, name in section)
 
 

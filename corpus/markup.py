@@ -119,7 +119,7 @@ def _checked(path: Path, archive: zipfile.ZipFile) -> str:
     for member in markup:
         content = archive.read(member)
         if any(word in content for word in _DECLARATIONS):
-            raise InputError(f"{path}: {member.filename} declares entities, which no Word or PowerPoint file does")
+            raise InputError(f"{path}: {member.filename!r} declares entities, which no Word or PowerPoint file does")
     return kind
 
 
@@ -170,8 +170,8 @@ def _chapters(path: Path, archive: zipfile.ZipFile) -> Iterator[str]:
             continue
         name = posixpath.normpath(posixpath.join(posixpath.dirname(package_name), unquote(href)))
         if name not in names:
-            raise InputError(f"{path}: damaged; {name} is not in it")
-        yield _markdown(decode(archive.read(name), f"{path}: {name}").text)
+            raise InputError(f"{path}: damaged; {name!r} is not in it")
+        yield _markdown(decode(archive.read(name), f"{path}: {name!r}").text)
 
 
 def _docx(file: BinaryIO) -> tuple[str, tuple[int, ...]]:
