@@ -90,7 +90,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, str | InputError]]:
         encoding = guess.encoding if guess.confidence >= _CLEAR else "utf-8"
         file.seek(len(_mark(head)))
         for number, raw in enumerate(_raw_lines(file, "\n".encode(encoding)), 1):
-            yield number, _line(raw, encoding, f"{path}: line {number}")
+            yield number, _line(raw, encoding, f"line {number}")
 
 
 def decode(data: bytes, name: str) -> Decoded:

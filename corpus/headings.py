@@ -81,14 +81,17 @@ class Headings:
     def check(self, source: str, columns: Sequence[str]) -> None:
         """InputError where a column that the run file names is not there, or none is wanted."""
         listed = f"the columns are {textwrap.shorten(', '.join(columns), 200) or 'none'}"
+        if not any(name in self._chosen or folded(name) in self._known for name in columns):
+            # A first row that is no heading may be somebody's post.
+            listed = f"none of its {len(columns)} columns has a name that is known; a table needs a row of headings"
         for ours, theirs in self._columns.items():
             if theirs not in columns:
-                near = difflib.get_close_matches(theirs, columns, 1, 0)
+                near = difflib.get_close_matches(theirs, columns, 1)
                 meant = f"; did you mean {near[0]!r}?" if near else ""
                 raise InputError(f"{source}: no column {theirs!r} for `{ours}`; {listed}{meant}")
         if not self.fit(columns):
             wanted = textwrap.shorten(" or ".join(f"`{name}`" for name in self._wanted), 80, placeholder=" …")
-            raise InputError(f"{source}: {listed}; none is {wanted}: say in `columns` which one it is")
+            raise InputError(f"{source}: {listed}; say in `columns` which one is {wanted}")
 
 
 def columns_of(value: Any) -> Iterator[str]:

@@ -38,7 +38,7 @@ _CARD_CUE = re.compile(
 )
 _MOBILE = re.compile(rf"(?<!\d)(?:(?:\+|00)?86{_GAP})?1{_GAP}[3-9](?:{_GAP}\d){{9}}(?!\d)")
 _LANDLINE = re.compile(
-    r"(?<!\d)(?:[(（]0\d{2,3}[)）]|0(?:10|2\d|[3-9]\d{2})) ?[-–—]?[ -]?\d{3,4}[ -]?\d{4}(?!\d)"
+    r"(?<!\d)(?:[(（]0\d{2,3}[)）]|0(?:10|2\d|[3-9]\d{2})) ?[-–—]?[ -]?\d{3,4}[ -]?\d{3,4}(?: ?\d{1,4})?(?!\d)"
     rf"|(?:电话|手机|座机|号码|tel)号?(?:是|为|[:： ]){{0,3}}(?P<local>[1-8](?:{_GAP}\d){{6,12}})(?!\d)",
     re.IGNORECASE,
 )
@@ -50,7 +50,7 @@ _EMAIL = re.compile(
     r"(?: ?(?:\.|。|点| dot ) ?(?:[a-z0-9-]{2,20})){1,3}(?![a-z0-9])",
     re.IGNORECASE | re.ASCII,
 )
-_SAID = r"(?:号码?|群|是|为|就是|名字?|叫做?|[iI][dD]|账号|同号|我的?|[:：=,，~→\s（(【\[]){0,6}"
+_SAID = r"(?:号码?|群|主|是|为|就是|名字?|叫做?|[iI][dD]|账号|同号|我的?|[:：=,，~→\s（(【\[]){0,6}"
 _WECHAT = re.compile(
     rf"""(?:微信|[威薇维徽溦卫v]信|(?<![a-z])(?:we\s?chat|weixin|v\s?x|wx)(?![a-z])|[加+➕]\s?[薇微威卫v]|[薇溦]|绿泡泡
     |(?P<weak>(?<![a-z])v(?![a-z])|[加+➕]\s?我))
@@ -62,6 +62,8 @@ _QQ = re.compile(
     r"(?P<id>[1-9](?:[ -]?\d){4,11})(?!\d)",
     re.IGNORECASE,
 )
+# An account without a word that tells which; nothing else is written with a low line.
+_BARE = re.compile(r"(?<![\w.@-])(?=\w{6})[a-z][a-z0-9]*_\w{2,20}(?![\w@.])", re.IGNORECASE | re.ASCII)
 _NICK = r"[\w·.-]{2,20}"
 _WEIBO = re.compile(
     rf"""(?:微博|围脖|(?<![a-z])(?:weibo|wb))(?:小号|大号|账号|昵称|id|私信我?|[名字号上]){{0,3}}
@@ -83,11 +85,14 @@ def identifiers(text: str) -> Iterator[Span]:
     yield from _cards(figures)
     for found in _EMAIL.finditer(text):
         yield Span("email", *found.span())
+    # Figures before numerals: 1234567890一直 ends with its last figure.
+    for found in (*_QQ.finditer(text), *_QQ.finditer(figures)):
+        yield Span("qq", *found.span("id"))
     for found in _WECHAT.finditer(text):
         if _is_account(found["id"], sure=found["said"] is not None and found["weak"] is None):
             yield Span("wechat", *found.span("id"))
-    for found in _QQ.finditer(figures):
-        yield Span("qq", *found.span("id"))
+    for found in _BARE.finditer(text):
+        yield Span("wechat", *found.span())
     for found in _WEIBO.finditer(text):
         yield Span("weibo", *found.span(str(found.lastgroup)))
     for found in _MOBILE.finditer(figures):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -15,7 +15,9 @@ from psyche.corpus.surrogates import TOKEN, neutral, surrogates
 from psyche.corpus.times import ages, dates
 
 _TURNS = 8
-_LONGEST_NAME = 4
+# What is found again where nothing points at it, from how many characters on and up to how many.
+_SHORTEST: dict[Kind, int] = {"name": 2, "school": 3, "hospital": 3, "employer": 3}
+_LONGEST_NAME = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +74,14 @@ def _find(texts: Sequence[str]) -> list[list[Span]]:
     plains = [plain(text) for text in texts]
     found = [list(_disjoint(text, _recognised(text))) for text in plains]
     known = {
-        text[start:end]
+        text[start:end]: kind
         for text, spans in zip(plains, found, strict=True)
         for kind, start, end in spans
-        if kind == "name"
+        if kind in _SHORTEST and end - start >= _SHORTEST[kind]
     }
     # 王梓豪 is 梓豪 later on.
-    known |= {name[1:] for name in known if len(name) == 3 and name[0] in SURNAMES}
+    for name in [name for name, kind in known.items() if kind == "name" and len(name) == 3 and name[0] in SURNAMES]:
+        known.setdefault(name[1:], "name")
     return [
         sorted(_disjoint(text, [*spans, *_mentions(text, known)]), key=lambda span: span.start)
         for text, spans in zip(plains, found, strict=True)
@@ -99,13 +102,12 @@ def _longest_first(span: Span) -> int:
     return span.start - span.end
 
 
-def _mentions(text: str, known: Collection[str]) -> Iterator[Span]:
+def _mentions(text: str, known: Mapping[str, Kind]) -> Iterator[Span]:
     """Where names stand that were recognised elsewhere in the post."""
-    lengths = sorted({len(name) for name in known if 1 < len(name) <= _LONGEST_NAME}, reverse=True)
-    for length in lengths:
+    for length in sorted({len(name) for name in known if len(name) <= _LONGEST_NAME}, reverse=True):
         for start in range(len(text) - length + 1):
-            if text[start : start + length] in known:
-                yield Span("name", start, start + length)
+            if kind := known.get(text[start : start + length]):
+                yield Span(kind, start, start + length)
 
 
 def _disjoint(text: str, spans: Iterable[Span]) -> Iterator[Span]:

@@ -11,8 +11,10 @@ with an `error`; or `crash`, the last of them.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import resource
+import signal
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -42,6 +44,9 @@ MEMORY = 3 << 30
 
 PROCESSOR = 600
 """Seconds of processor time that one file may take; pages that another process reads do not count."""
+
+LEVELS = 10_000
+"""Calls within calls that Python may be in: what JSON nests, up to 1024 deep, takes several a level."""
 
 _TABLES: dict[str, Callable[..., Iterator[Record]]] = {
     "bank": read_bank,
@@ -116,8 +121,8 @@ def without_secrets(record: Record) -> tuple[Record, tuple[Secret, ...]]:
         turns = zip(record.turns, masked.texts, strict=True)
         update = {"turns": tuple(turn.model_copy(update={"text": new}) for turn, new in turns)}
     elif isinstance(record, Reject):
-        masked = mask([record.text])
-        update = {"text": masked.texts[0]}
+        masked = mask([record.text, record.detail])
+        update = dict(zip(("text", "detail"), masked.texts, strict=True))
     else:
         return record, ()
     return record.model_copy(update=update), masked.secrets
@@ -129,20 +134,34 @@ def main() -> None:
     # What a library prints must not get between the frames.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     sys.excepthook = partial(_last_words, told)
+    sys.setrecursionlimit(LEVELS)
+    if sys.platform == "linux":
+        # PR_SET_PDEATHSIG: a parser that never returns does not see that the parent is gone.
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     while (frame := get(given)) is not None:
         _limit_processor()
         counts: Counter[str] = Counter()
+        order = Order.model_validate_json(frame)
         try:
-            for record, secrets in read(Order.model_validate_json(frame), partial(_ask, given, told), counts):
+            for record, secrets in read(order, partial(_ask, given, told), counts):
                 kind = type(record).__name__.lower()
                 put(told, orjson.dumps({"kind": kind, "record": record.model_dump(mode="json"), "secrets": secrets}))
         except InputError as error:
-            put(told, orjson.dumps({"error": str(error), "done": counts}))
+            put(told, orjson.dumps({"error": _named(error, order), "done": counts}))
         else:
             put(told, orjson.dumps({"done": counts}))
         told.flush()
+
+
+def _named(error: InputError, order: Order) -> str:
+    """What went wrong, with the file called as the run file calls it."""
+    name, said = order.file.origin.source, str(error)
+    for path in (order.path, Path(order.path).name):
+        if said.startswith(f"{path}: "):
+            return name + said.removeprefix(path)
+    return said
 
 
 def _last_words(told: BinaryIO, kind: type[BaseException], error: BaseException, _: object) -> None:

@@ -146,10 +146,9 @@ class Archive:
         )
         return {row[0] for row in self._database.read(query, (fingerprint, chain))}
 
-    async def forget_unavailable(self, fingerprint: str) -> None:
-        """Failures that were the provider's are no results: ask again."""
-        query = "DELETE FROM result WHERE fingerprint = ? AND reason = 'unavailable'"
-        await self._database.write((query, (fingerprint,)))
+    async def forget(self, fingerprint: str, reason: str) -> None:
+        """Drop the results with a reason that may not hold any more: what they are of is done again."""
+        await self._database.write(("DELETE FROM result WHERE fingerprint = ? AND reason = ?", (fingerprint, reason)))
 
     def results(self, record_id: str) -> list[Result]:
         """Everything that stages made of a record, oldest first."""

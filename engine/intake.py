@@ -17,7 +17,7 @@ from psyche.agents.exchange import carrier
 from psyche.agents.transcriber import transcribe
 from psyche.corpus.errors import AnswerError, InputError, PsycheError
 from psyche.corpus.ocr import OcrWorker
-from psyche.corpus.records import Record, Reject
+from psyche.corpus.records import Reject
 from psyche.corpus.vault import Vault, vault_key
 from psyche.engine.archive import PAGE, Archive, Result
 from psyche.engine.desk import Desk, StoppedError
@@ -68,7 +68,9 @@ class Intake:
     async def take_in(self, sources: Sequence[Source]) -> None:
         """Read what was not read before, then pass all records on to the stage `read`."""
         chain, fingerprint = self._route.chains["files"], self._route.fingerprints["files"]
-        await self._archive.forget_unavailable(fingerprint)
+        # A package may be there by now, or more memory.
+        for reason in (UnavailableError.reason, UNREADABLE):
+            await self._archive.forget(fingerprint, reason)
         for start in range(0, len(sources), PAGE):
             batch = sources[start : start + PAGE]
             await self._archive.enter(chain, [source.file for source in batch])
@@ -102,6 +104,7 @@ class Intake:
 
     async def _take(self, source: Source, sandbox: Sandbox) -> None:
         """Write down the records of a file, and what became of it."""
+        self._desk.admit()
         file, chain = source.file, self._route.chain_of(source.file)
         if file.sha256 in (self._archive.note(FORGOTTEN) or ()):
             return await self._settle(source, "rejected", FORGOTTEN, "dropped by `psyche forget`")
@@ -119,6 +122,7 @@ class Intake:
             await sandbox.close()
             return await self._settle(source, "failed", error.reason, str(error), visit)
         if visit.taken == 0:
+            problem = next((f"{file.origin.source}: {loss.detail}" for loss in visit.lost), problem)
             problem = problem or f"{file.origin.source}: nothing in it to use"
             return await self._settle(source, "rejected", UNREADABLE, problem, visit)
         if problem:
@@ -163,6 +167,7 @@ class Intake:
                 if role:
                     return await transcribe({"transcriber": role}, file.language, image)
                 async with self._ocr_is_free:
+                    self._desk.admit()
                     return await asyncio.to_thread(self._ocr.transcribe, image)
             except UnavailableError:
                 raise
@@ -185,7 +190,7 @@ class _Visit:
 
     counts: Counter[str] = field(default_factory=Counter)
     calls: list[str] = field(default_factory=list)
-    lost: list[Record] = field(default_factory=list)
+    lost: list[Reject] = field(default_factory=list)
     taken: int = 0
     images: int = 0
 

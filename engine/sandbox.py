@@ -122,6 +122,7 @@ def _trouble(end: int | str) -> str:
     """What brought a reader down: the number it ended with, or the exception that nobody foresaw."""
     if end == -signal.SIGXCPU:
         return f"took over {PROCESSOR} s of processor time; split or convert the file"
-    if end in ("MemoryError", -signal.SIGKILL):
+    # A library that is not Python aborts where it gets no memory.
+    if end in ("MemoryError", -signal.SIGKILL, -signal.SIGABRT):
         return f"needs over {MEMORY >> 30} GiB of memory; split or convert the file"
     return f"cannot be read, its reader ended with {end}; convert the file, for instance to .txt"

@@ -28,6 +28,7 @@ from psyche.engine.desk import Desk, StoppedError
 from psyche.engine.holdout import contamination, holdout, remember
 from psyche.engine.intake import VAULT, Intake
 from psyche.engine.journal import Journal
+from psyche.engine.lane import UnavailableError
 from psyche.engine.ledger import Ledger
 from psyche.engine.perform import Performed, perform
 from psyche.engine.runfile import RunFile
@@ -139,7 +140,7 @@ class Scheduler:
     async def _take_up(self, stage: Stage) -> None:
         """What earlier invocations already decided is passed on without doing it again."""
         chain, fingerprint = self.route.chains[stage.name], self.route.fingerprints[stage.name]
-        await self._archive.forget_unavailable(fingerprint)
+        await self._archive.forget(fingerprint, UnavailableError.reason)
         await self._archive.pass_on(chain, fingerprint, self.route.chains[_AFTER[stage.name]])
         total, done = self._archive.count(chain, fingerprint)
         self._tally.stages[stage.name] = StageTally(total, done)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from psyche.corpus.cleaning import clean
 from psyche.corpus.errors import InputError
 from psyche.corpus.reading import Order
 from psyche.corpus.records import Brief, File, Kind, Language, Origin, Passage, Question, Record, Topic
@@ -103,7 +104,8 @@ def _visible(folder: Path) -> list[Path]:
 
 
 def _leads_out(path: Path, folder: Path) -> bool:
-    return path.is_symlink() and not path.resolve().is_relative_to(folder.resolve())
+    # Not `resolve`, which fails at a link to itself.
+    return not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
 
 def _name(path: Path, base: Path, root: Path | None) -> str:
@@ -116,10 +118,13 @@ def _name(path: Path, base: Path, root: Path | None) -> str:
 def _content(path: Path) -> tuple[str, str]:
     """The sha256 of a file, or why it cannot be read: when that changes, it is read anew."""
     try:
+        str(path).encode()
         if not path.is_file():
             return "", "no file; name one"
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest(), ""
+    except UnicodeEncodeError:
+        return "", "its name is not UTF-8; rename it"
     except OSError as error:
         return "", f"cannot be read: {error.strerror}"
 
@@ -150,7 +155,8 @@ def _passage_briefs(passage: Passage, write: WriteSection) -> Iterator[Brief]:
         focus = (len(lines) * ordinal // count, len(lines) * (ordinal + 1) // count)
         yield Brief(
             kind=write.kinds[ordinal % len(write.kinds)],
-            subject=" / ".join(passage.origin.section) or passage.origin.source,
+            # A path may say anything, to a model too.
+            subject=" / ".join(passage.origin.section) or clean(Path(passage.origin.source).stem),
             sentences=lines,
             focus=focus,
             ordinal=ordinal,

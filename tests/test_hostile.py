@@ -37,6 +37,7 @@ OTHER = '{"question": "意志的两个阶段是什么？", "answer": "准备与�
 CHAPTER: material.Blocks = [(1, "第一章 情绪"), (0, TEXT)]
 SHEET = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+ODD = ["Question", "malformed_item", "Question"]
 AROUND = ["Question", "malformed_line", "Question"]
 
 
@@ -205,7 +206,7 @@ async def test_a_hostile_file_is_refused_with_its_reason(
         ("wide.csv", lambda: f"题目,答案{',' * 100_000}\n记忆是什么？,再现。{',' * 100_000}\n".encode(), ["Question"]),
         ("separator.jsonl", lambda: ITEM.replace("的", "\u2028").encode(), ["Question"]),
         ("surrogates.jsonl", lambda: f'{ITEM}\n{{"question": "\\ud800"}}\n{OTHER}'.encode(), AROUND),
-        ("deep.jsonl", lambda: f"{ITEM}\n{'[' * 900}{']' * 900}\n{OTHER}".encode(), ["Question", "malformed_item", "Question"]),
+        ("deep.jsonl", lambda: f"{ITEM}\n{'[' * 900}{']' * 900}\n{OTHER}".encode(), ODD),
         ("long.jsonl", lambda: f'{ITEM}\n"{"x" * (40 << 20)}"\n{OTHER}'.encode(), AROUND),
         pytest.param(
             "longer.jsonl", lambda: f'{ITEM}\n"{"x" * (500 << 20)}"\n{OTHER}'.encode(), AROUND, marks=pytest.mark.slow
@@ -296,19 +297,27 @@ async def test_what_a_source_says_to_the_model_stays_material(tmp_path: Path) ->
         assert [line for line in lines if line.startswith("题型")] == [lines[-1]], "a sentence opens no part of its own"
 
 
+WITHOUT_OCR = """
+import importlib.util
+found = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *rest: None if name == "rapidocr" else found(name, *rest)
+"""
+
+
 async def test_what_could_not_be_read_is_tried_again_by_the_next_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "material"
     folder.mkdir()
     (folder / "good.md").write_text(TEXT, "utf-8")
-    (folder / "killed.md").write_text(TEXT, "utf-8")
+    (folder / "scan.png").write_bytes(material.image(material.scan(TEXT)))
     async with FakeServer(answer=answer) as server:
         path = run_file(tmp_path, server.url)
         with monkeypatch.context() as patch:
-            misbehave(tmp_path / "site", patch)
+            misbehave(tmp_path / "site", patch, WITHOUT_OCR)
             code, _, err = await psyche("run", path, cwd=tmp_path)
-            assert (code, err.count("\n")) == (1, 1) and "material/killed.md" in err
+            assert (code, err.count("\n")) == (1, 1)
+            assert "material/scan.png: " in err and "pip install 'psyche-synth[ocr]'" in err
         code, out, err = await psyche("run", path, cwd=tmp_path)
     assert (code, err) == (0, "")
     assert ledger_line(out, "files")[:3] == ["2", "2", "0"]

@@ -106,7 +106,7 @@ def test_the_wheel_holds_every_file_of_every_room(tmp_path: Path) -> None:
     subprocess.run([*build, "-w", str(tmp_path), str(ROOT)], check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
     packed = set(zipfile.ZipFile(wheel).namelist())
-    suffixes = {".py", ".yaml", ".j2", ".typed"}
+    suffixes = {".py", ".txt", ".yaml", ".j2", ".typed"}
     files = {
         f"psyche/{path.relative_to(ROOT)}"
         for room in ROOMS

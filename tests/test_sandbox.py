@@ -71,9 +71,10 @@ def misbehaviour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     misbehave(tmp_path / "site", monkeypatch)
 
 
-def misbehave(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def misbehave(folder: Path, monkeypatch: pytest.MonkeyPatch, code: str = MISBEHAVIOUR) -> None:
+    """Have every Python that is started from now on run this code first, which lies in a new folder."""
     folder.mkdir()
-    (folder / "sitecustomize.py").write_text(MISBEHAVIOUR, "utf-8")
+    (folder / "sitecustomize.py").write_text(code, "utf-8")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]))
 
 
