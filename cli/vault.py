@@ -37,6 +37,9 @@ def forget_command(source: str, run: Path | None) -> None:
     directory = run_directory(run)
     with lock.hold(directory), Database(directory / "run.db") as database:
         dropped = asyncio.run(forget(database, source))
+    # An export that cannot be made anew must not stay as it was.
+    for file in (*(directory / "export").glob("*"), *(directory / "private").glob("*")):
+        file.unlink()
     console.print(
         f"{source}: {dropped.records} records and {dropped.calls} calls are gone", soft_wrap=True, markup=False
     )

@@ -172,7 +172,10 @@ def tokens(path: Path) -> Measure:
     except ImportError as error:
         raise InputError("limits in tokens need another package: pip install 'psyche-synth[tokens]'") from error
     try:
-        tokenizer = Tokenizer.from_file(str(path))
-    except Exception as error:  # the library raises nothing narrower
+        # From a file, the library raises no error of a narrower type than Exception.
+        tokenizer = Tokenizer.from_buffer(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValueError as error:
         raise InputError(f"{path}: not a tokenizer.json: {error}") from error
     return lambda text: len(tokenizer.encode(text, add_special_tokens=False))

@@ -3,6 +3,7 @@
 * PsycheError                     a line for the user; `exit_code` is what the command ends with
   x InputError            (2)     a file or a record that cannot be read
     - AnswerKeyError      (2)     a gold answer that no key can be made of
+    - UnreadableError     (2)     a file that cannot be read, or not from some place on
   x RunFileError          (2)     the run file is wrong
   x BusyError             (3)     another process holds the run directory
   x BudgetError           (4)     the spending cap is reached
@@ -39,6 +40,10 @@ class AnswerKeyError(InputError):
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class UnreadableError(InputError):
+    """A file of the sources that cannot be read, or not from some place on: costs that file, never the run."""
 
 
 class RunFileError(PsycheError):

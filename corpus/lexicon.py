@@ -6,7 +6,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable
 from importlib import resources
-from itertools import accumulate
+from itertools import accumulate, count
 
 import rjieba
 
@@ -35,8 +35,13 @@ def characters(name: str) -> str:
 
 
 def one_of(words: Iterable[str]) -> str:
-    """A pattern of any of some words, the longest that fits; without a group around it."""
-    return "|".join(sorted(map(re.escape, words), key=len, reverse=True))
+    """A pattern of any of some words, the longest that fits.
+
+    One look at a character tells where none of them begins: most places need no more.
+    """
+    longest_first = sorted(words, key=len, reverse=True)
+    begins = "".join({re.escape(word[0]): None for word in longest_first})
+    return f"(?=[{begins}])(?:{'|'.join(map(re.escape, longest_first))})"
 
 
 SURNAMES = characters("surnames")
@@ -51,6 +56,7 @@ class Words:
         """`edges` are where each word begins, and where the last one ends."""
         self.words: list[tuple[str, str]] = rjieba.tag(text, hmm=False)
         self.edges = list(accumulate((len(word) for word, _ in self.words), initial=0))
+        self._numbers = dict(zip(self.edges, count()))
 
     def at(self, place: int) -> int:
         """The number of the first word that begins at a place or behind it."""
@@ -58,14 +64,13 @@ class Words:
 
     def edge(self, place: int) -> bool:
         """Whether a word begins or the text ends at a place."""
-        first = self.at(place)
-        return first < len(self.edges) and self.edges[first] == place
+        return place in self._numbers
 
     def cut(self, start: int, end: int) -> bool:
         """Whether no word goes on across the borders of a stretch."""
-        return self.edge(start) and self.edge(end)
+        return start in self._numbers and end in self._numbers
 
     def tag(self, start: int, end: int) -> str:
         """The part of speech of a stretch that is one word, else nothing."""
-        first = self.at(start)
-        return self.words[first][1] if self.edges[first : first + 2] == [start, end] else ""
+        first = self._numbers.get(start)
+        return self.words[first][1] if first is not None and self._numbers.get(end) == first + 1 else ""

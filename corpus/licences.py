@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from psyche.corpus.records import Origin
+
 # SPDX identifiers without version. Those that forbid changes are not among them: a question is an adaptation. Those
 # that forbid commerce are: the dataset card names them, and whoever publishes passes the condition on.
 _OPEN = (
@@ -28,6 +30,11 @@ _OPEN = (
     "Unlicense",
 )
 _KNOWN = frozenset(name.casefold() for name in _OPEN)
+
+
+def publishable(origin: Origin) -> bool:
+    """Whether what comes from there may be given away: its licence lets it, and it need not stay on the machine."""
+    return origin.remote and redistributable(origin.licence)
 
 
 def redistributable(licence: str) -> bool:

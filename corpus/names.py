@@ -13,7 +13,7 @@ from psyche.corpus.identifiers import Span
 from psyche.corpus.lexicon import COMPOUND, EVERYDAY, LISTS, SURNAMES, Words, characters, one_of
 from psyche.corpus.text import HAN
 
-_ENOUGH = 4
+_ENOUGH, _WORD = 4, -9
 
 _GIVEN, _POSSIBLE, _ORDINARY = (characters(name) for name in ("given", "possible", "ordinary"))
 _PETS, _WORDS = frozenset(LISTS["pets"]), frozenset(LISTS["no_nicknames"])
@@ -22,12 +22,16 @@ _ONE = f"[{SURNAMES}{EVERYDAY}]"
 _SURNAME = re.compile(rf"{COMPOUND}|{_ONE}")
 _HAN = re.compile(rf"[{HAN}]+")
 
-_KIN = frozenset((*LISTS["kin"], "我是"))
-_LONGEST_KIN = max(map(len, _KIN))
+_KIN = (*LISTS["kin"], "我是")
+_AFTER_KIN = re.compile(
+    "|".join(f"(?<={one_of(kin for kin in _KIN if len(kin) == length)})" for length in sorted(set(map(len, _KIN))))
+)
 _NAMING = re.compile(
     r"(?:(?:叫做?|名字[叫是为]?|[本真大小乳]名叫?|网名叫?|昵称|[起取]名|署名|笔名|化名)[:：“\"（(]{0,2}"
     r"|(?:姓名|户名|[收付]款人|联系人)[:：] ?)$"
 )
+# The last character of all that stands before a name alone; most places have none before them.
+_CUES = frozenset(("", *"\n叫做名字是为称:：“\"（( ", *(word[-1] for word in _KIN)))
 _SELF = re.compile(r"(?:[我俺、@]|HR)$")
 _BESIDE = re.compile(r"[和跟与找让给被把对喊问骂是]$")
 _SAYS = re.compile(
@@ -47,6 +51,7 @@ _CALLED = re.compile(
     rf"|大[{_GIVEN}]|阿[^{_ORDINARY}\W\d_a-zA-Z]|(?<![古衰变太父月养到很])老{_ONE}"
 )
 _TWIN = re.compile(rf"([{_GIVEN}{characters('twins')}])\1|[二三四][毛妞丫]")
+_NEW = re.compile(rf"{_TWIN.pattern}|[{_GIVEN}]{{2}}")
 _FAMOUS = re.compile(one_of(LISTS["famous"]))
 
 _END = r"(?=[，。！？、；（(,.!?\s」”\"]|$)"
@@ -62,9 +67,9 @@ _BY_NAME = re.compile(
 )
 _PINYIN = f"(?:{one_of(LISTS['pinyin'])})"
 _LATIN = re.compile(
-    rf"(?<![A-Za-z])(?:{_PINYIN} [A-Z][a-z]{{1,9}}|[A-Z][a-z]{{1,9}} {_PINYIN}|{one_of(LISTS['english'])})(?![A-Za-z])"
+    rf"(?=[A-Z])(?<![A-Za-z])(?:{_PINYIN} [A-Z][a-z]{{1,9}}|[A-Z][a-z]{{1,9}} {_PINYIN}|{one_of(LISTS['english'])})(?![A-Za-z])"
     rf"|(?:{one_of(LISTS['kin'])}|[叫友蜜事名]) ?(?P<cued>[A-Z][a-z]{{1,9}})(?![A-Za-z])"
-    r"|(?<![A-Za-z])(?:Mr|Mrs|Ms|Miss|Dr)\.? ?(?P<titled>[A-Z][a-z]{1,11})(?![A-Za-z])"
+    r"|(?=[DM])(?<![A-Za-z])(?:Mr|Mrs|Ms|Miss|Dr)\.? ?(?P<titled>[A-Z][a-z]{1,11})(?![A-Za-z])"
 )
 
 
@@ -95,8 +100,11 @@ def _evidence(text: str, start: int, middle: int, end: int, words: Words) -> int
     if not _HAN.fullmatch(given) or (len(given) > 1 and words.tag(start, middle + 1)[:2] not in ("", "nr", "nz")):
         return 0
     cue = _cue(text, start, end)
-    score = (1 if text[start:middle] in EVERYDAY else 2) + cue + _before(_BESIDE, text, start)
-    score += sum(_weight(text, place, words, cue) for place in range(middle, end))
+    weight = sum(_weight(text, place, words, cue) for place in range(middle, end))
+    # Nothing else outweighs a single word.
+    if weight < _WORD / 2:
+        return 0
+    score = (1 if text[start:middle] in EVERYDAY else 2) + cue + weight + _before(_BESIDE, text, start)
     score += 2 * bool(_TITLE.match(text, end)) or bool(_SAYS.match(text, end))
     strong = all(char in _GIVEN for char in given)
     if tag := words.tag(start, end):
@@ -107,10 +115,11 @@ def _evidence(text: str, start: int, middle: int, end: int, words: Words) -> int
 
 def _cue(text: str, start: int, end: int) -> int:
     """How much the words before a name tell, and a colon after it at the beginning of a line."""
-    line = text[start - 1 : start] in ("", "\n") and text[end : end + 1] in tuple("：:")
-    if line or _before(_NAMING, text, start):
+    before = text[start - 1 : start]
+    line = before in ("", "\n") and text[end : end + 1] in tuple("：:")
+    if line or (before in _CUES and _before(_NAMING, text, start)):
         return 3
-    return 2 * (_after_kin(text, start) or _before(_SELF, text, start))
+    return 2 * ((before in _CUES and _after_kin(text, start)) or _before(_SELF, text, start))
 
 
 def _weight(text: str, place: int, words: Words, cue: int) -> int:
@@ -118,11 +127,11 @@ def _weight(text: str, place: int, words: Words, cue: int) -> int:
     char, tag = text[place], words.tag(place, place + 1)[:1]
     if char in _ORDINARY:
         # 我叫张开: after such words even an ordinary one may be a name.
-        return -1 if cue == 3 and tag not in tuple("upr") else -9
+        return -1 if cue == 3 and tag not in tuple("upr") else _WORD
     if char in _GIVEN:
         return 2
     if tag and tag in "dpcrqu":
-        return -9
+        return _WORD
     return int(char in _POSSIBLE or (cue > 0 and tag != "v"))
 
 
@@ -131,23 +140,27 @@ def _before(cue: re.Pattern[str], text: str, start: int) -> bool:
 
 
 def _after_kin(text: str, start: int) -> bool:
-    start -= text[start - 1 : start] in tuple('“"（(')
-    return any(text[max(start - length, 0) : start] in _KIN for length in range(1, _LONGEST_KIN + 1))
+    return bool(_AFTER_KIN.match(text, start - (text[start - 1 : start] in tuple('“"（('))))
 
 
 def _bare(text: str, words: Words) -> Iterator[tuple[int, int]]:
     """A given name or a pet name alone."""
     for start in words.edges:
         end = start + 2
-        if not _HAN.fullmatch(text[start:end]) or len(text) < end or not words.edge(end):
+        if not words.edge(end):
             continue
-        greeted = text[start - 1 : start] in ("", "\n") and text.startswith(("你好", "您好"), end)
-        if greeted or _before(_NAMING, text, start) or _after_kin(text, start):
+        if text[start - 1 : start] in _CUES and _HAN.fullmatch(text, start, end) and _is_cued(text, start):
             named = _is_pet(text, start, words) or _is_given(text, start, words)
         else:
-            named = _is_new(text, start, words)
+            named = bool(_NEW.match(text, start)) and _is_new(text, start, words)
         if named:
             yield start, end
+
+
+def _is_cued(text: str, start: int) -> bool:
+    """Whether two characters stand where somebody is named or greeted."""
+    greeted = text[start - 1 : start] in ("", "\n") and text.startswith(("你好", "您好"), start + 2)
+    return greeted or _before(_NAMING, text, start) or _after_kin(text, start)
 
 
 def _is_given(text: str, start: int, words: Words) -> bool:
@@ -164,8 +177,7 @@ def _is_new(text: str, start: int, words: Words) -> bool:
     tag = words.tag(start, end)
     if _TWIN.fullmatch(text, start, end):
         return tag[:1] not in tuple("advm")
-    given = text[start] in _GIVEN and text[start + 1] in _GIVEN
-    return given and tag in ("", "nr") and (_before(_BESIDE, text, start) or bool(_SAYS.match(text, end)))
+    return tag in ("", "nr") and (_before(_BESIDE, text, start) or bool(_SAYS.match(text, end)))
 
 
 def _is_pet(text: str, start: int, words: Words) -> bool:

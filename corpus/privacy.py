@@ -14,7 +14,7 @@ from psyche.corpus.places import places
 from psyche.corpus.surrogates import TOKEN, neutral, surrogates
 from psyche.corpus.times import ages, dates
 
-_TURNS = 8
+_TURNS = 4
 # What is found again where nothing points at it, from how many characters on and up to how many.
 _SHORTEST: dict[Kind, int] = {"name": 2, "school": 3, "hospital": 3, "employer": 3}
 _LONGEST_NAME = 12
@@ -48,6 +48,8 @@ def mask(texts: Sequence[str]) -> Masked:
     machine and tell nothing about another post. Masking what is masked changes nothing.
     """
     found = _find(texts)
+    if not any(found):
+        return Masked(tuple(texts), ())
     originals = list(_originals(texts, found))
     bare = {key: "" if key[0] == "name" else said for key, said in surrogates(originals, 0).items()}
     turn = _hash(_replace(texts, found, bare)[0])
@@ -104,8 +106,10 @@ def _longest_first(span: Span) -> int:
 
 def _mentions(text: str, known: Mapping[str, Kind]) -> Iterator[Span]:
     """Where names stand that were recognised elsewhere in the post."""
+    begins = {name[0] for name in known}
+    starts = [start for start, char in enumerate(text) if char in begins]
     for length in sorted({len(name) for name in known if len(name) <= _LONGEST_NAME}, reverse=True):
-        for start in range(len(text) - length + 1):
+        for start in starts:
             if kind := known.get(text[start : start + length]):
                 yield Span(kind, start, start + length)
 

@@ -112,14 +112,18 @@ def _converted(value: Any, script: Script) -> Any:
 def without_secrets(record: Record) -> tuple[Record, tuple[Secret, ...]]:
     """A post, a dialogue or what was rejected of either, with surrogates for personal data, and the data."""
     if isinstance(record, Post):
-        masked = mask([record.title, record.text, *(reply.text for reply in record.replies)])
-        title, text, *said = masked.texts
+        said = [reply.text for reply in record.replies]
+        masked = mask([record.title, record.text, *record.topics, *said])
+        title, text, *rest = masked.texts
+        topics, said = tuple(rest[: len(record.topics)]), rest[len(record.topics) :]
         replies = tuple(one.model_copy(update={"text": new}) for one, new in zip(record.replies, said, strict=True))
-        update: dict[str, Any] = {"title": title, "text": text, "replies": replies}
+        update: dict[str, Any] = {"title": title, "text": text, "topics": topics, "replies": replies}
     elif isinstance(record, Dialogue):
-        masked = mask([turn.text for turn in record.turns])
-        turns = zip(record.turns, masked.texts, strict=True)
-        update = {"turns": tuple(turn.model_copy(update={"text": new}) for turn, new in turns)}
+        count = len(record.turns)
+        masked = mask([*(turn.text for turn in record.turns), *record.topics])
+        turns = zip(record.turns, masked.texts[:count], strict=True)
+        spoken = tuple(turn.model_copy(update={"text": new}) for turn, new in turns)
+        update = {"turns": spoken, "topics": masked.texts[count:]}
     elif isinstance(record, Reject):
         masked = mask([record.text, record.detail])
         update = dict(zip(("text", "detail"), masked.texts, strict=True))

@@ -12,8 +12,9 @@ import json
 import os
 import sqlite3
 import stat
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -43,7 +44,9 @@ class Vault:
         try:
             self._fernet = Fernet(key)
         except ValueError:
-            raise InputError(f"{KEY}: not a key; give 32 bytes in URL-safe base64") from None
+            raise InputError(
+                f"{path}: opened with what is not a key; give 32 bytes in URL-safe base64 in {KEY}"
+            ) from None
         self._hash_key = hashlib.sha256(b"post ids\n" + key).digest()
         with self._storage_errors():
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
@@ -120,23 +123,34 @@ class Vault:
             raise StorageError(f"{self.path}: cannot be opened: {error.strerror}") from error
 
 
-def vault_key() -> bytes:
+def vault_key(*, make: bool = True) -> bytes:
     """The key of this user's vaults: PSYCHE_VAULT_KEY, else `psyche/vault.key` in the configuration directory.
 
-    The file is made at the first use, for its owner alone. Without the key, what is in a vault is lost.
+    With `make`, the file is made at the first use, for its owner alone; else its absence is an InputError. Without the
+    key, what is in a vault is lost.
     """
     if given := os.environ.get(KEY, "").strip():
         return given.encode()
     home = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
     path = Path(home) / "psyche" / "vault.key"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        try:
-            with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
-                file.write(Fernet.generate_key())
-        except FileExistsError:
-            if stat.S_IMODE(path.stat().st_mode) & 0o077:
-                raise InputError(f"{path}: others can read it; run: chmod 600 {path}") from None
+        if make and not path.exists():
+            _make_key(path)
+        if stat.S_IMODE(path.stat().st_mode) & 0o077:
+            raise InputError(f"{path}: others can read it; run: chmod 600 {path}")
         return path.read_bytes().strip()
+    except FileNotFoundError:
+        raise InputError(f"{path}: not there; put the key back that closed the vault, or give it in {KEY}") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read or made: {error.strerror}; set {KEY} instead") from error
+
+
+def _make_key(path: Path) -> None:
+    """Make a key, whole or not at all; of two processes that do so at once, the first one's stays."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with tempfile.NamedTemporaryFile(dir=path.parent) as aside:
+        aside.write(Fernet.generate_key())
+        aside.flush()
+        os.fsync(aside.fileno())
+        with suppress(FileExistsError):
+            os.link(aside.name, path)

@@ -122,6 +122,11 @@ class Archive:
         """Write records down and enter them into a chain, in one transaction."""
         await self._database.write(*_kept([(chain, record) for record in records]))
 
+    def size(self, chain: str) -> int:
+        """How many records are in a chain."""
+        count: int = self._database.read("SELECT count(*) FROM entry WHERE chain = ?", (chain,))[0][0]
+        return count
+
     async def copy(self, chain: str, other: str) -> None:
         """Enter into the other chain whatever is in this one."""
         query = "INSERT OR IGNORE INTO entry SELECT ?, record FROM entry WHERE chain = ?"
@@ -139,12 +144,13 @@ class Archive:
         )
         await self._database.write((query, (next_chain, fingerprint, chain, f"{kind}*")))
 
-    def done(self, chain: str, fingerprint: str) -> set[str]:
-        """The ids of a chain that have a result."""
+    def done(self, chain: str, fingerprint: str, status: str = "*") -> set[str]:
+        """The ids of a chain that have a result, of this status where one is given."""
         query = (
-            "SELECT e.record FROM entry e JOIN result r ON r.fingerprint = ? AND r.record = e.record WHERE e.chain = ?"
+            "SELECT e.record FROM entry e JOIN result r ON r.fingerprint = ? AND r.record = e.record"
+            " WHERE e.chain = ? AND r.status GLOB ?"
         )
-        return {row[0] for row in self._database.read(query, (fingerprint, chain))}
+        return {row[0] for row in self._database.read(query, (fingerprint, chain, status))}
 
     async def forget(self, fingerprint: str, reason: str) -> None:
         """Drop the results with a reason that may not hold any more: what they are of is done again."""

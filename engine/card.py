@@ -8,7 +8,8 @@ from typing import Any
 from psyche.engine.ledger import COLUMNS, Ledger
 
 Place = tuple[str, str, str, str]
-"""Source, licence, split and rationale label of an example."""
+"""Source, licence, split and, of an example, rationale label."""
+REPORT = "decontamination.jsonl"
 
 
 def card(
@@ -29,7 +30,11 @@ def card(
         "language: [zh, en]",
         f"license: {licences[0].lower() if len(licences) == 1 else 'other'}",
         "configs:",
-        *(f"- {{config_name: {file.removesuffix('.jsonl')}, data_files: {file}}}" for file in rows if rows[file]),
+        *(
+            f"- {{config_name: {file.removesuffix('.jsonl')}, data_files: {file}}}"
+            for file in rows
+            if rows[file] and file != REPORT
+        ),
         "---",
         f"# {name}",
         "",

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from psyche.corpus.errors import InputError, StorageError
+from psyche.corpus.errors import BusyError, InputError, StorageError
 
 Statement = tuple[str, Sequence[Any]]
 VERSION = 1
@@ -99,9 +99,9 @@ class Database:
     def compact(self) -> None:
         """Write the file anew, so that nothing that was deleted is left in it."""
         with _storage_errors(self.path), contextlib.closing(_open(self.path)) as connection:
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             connection.execute("VACUUM")
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            if connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+                raise BusyError(f"{self.path}: another process reads it; end that one and do this again")
 
     def _work(self, connection: sqlite3.Connection) -> None:
         stopping = False

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
+from langsmith.run_helpers import tracing_context
 
 from psyche.agents.exchange import Carrier, Reply, Request, deliver
 from psyche.corpus.errors import BudgetError, PrivacyError, PsycheError
@@ -17,6 +20,11 @@ CHARS_PER_TOKEN = 1.0
 """For the worst case of a request: a Chinese character is at most about one token in today's tokenizers."""
 IMAGE_TOKENS = 16_384
 """For the worst case too: what vision models of the Qwen family, which read the pages, make of an image at most."""
+
+
+def observed(*, stays: bool) -> AbstractContextManager[None]:
+    """Where a user has LangSmith trace what graphs do, nothing is traced of a record that stays."""
+    return tracing_context(enabled=False) if stays else nullcontext()
 
 
 class StoppedError(PsycheError):

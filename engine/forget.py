@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 import orjson
 
-from psyche.corpus.duplicates import Index
 from psyche.corpus.errors import InputError
 from psyche.corpus.records import File, origin
 from psyche.corpus.vault import Vault, vault_key
 from psyche.engine.archive import PAGE, Archive
 from psyche.engine.database import Database, Statement
-from psyche.engine.intake import FORGOTTEN, VAULT
+from psyche.engine.grouping import index_of, name_in_index
+from psyche.engine.intake import FORGOTTEN, VAULT, Forgotten, is_under
 
 
 @dataclass(frozen=True)
@@ -28,61 +28,73 @@ class Dropped:
 
 
 async def forget(database: Database, source: str) -> Dropped:
-    """Drop a source and every descendant, for good: the file may stay among the sources, it is not read again.
+    """Drop a source, a file or a folder of files, and every descendant, for good.
 
-    InputError where no record comes from a source of this name.
+    What was begun and broken off is finished by forgetting it again. The files may stay among the sources, they are not
+    read again. InputError where no record comes from a source of this name.
     """
     archive = Archive(database)
-    ids, contents = _descendants(archive, source)
+    known = Forgotten.of(archive)
+    ids, contents = _descendants(archive, source, known)
     results = list(_results(database))
-    calls = {call for record, _, _, called in results if record in ids for call in called}
+    quoting = {call for record, _, _, called in results if record in ids for call in called}
     # A call about a cluster quotes all its questions, and a loser's result names the winner.
     touched = [
         (print_, record)
         for record, print_, detail, called in results
-        if record in ids or calls.intersection(called) or any(word in ids for word in detail.replace(":", " ").split())
+        if record in ids
+        or quoting.intersection(called)
+        or any(word in ids for word in detail.replace(":", " ").split())
     ]
-    known = archive.note(FORGOTTEN) or []
-    await archive.leave_note(FORGOTTEN, sorted({*known, *contents}))
-    for part in _parts([("DELETE FROM call WHERE key = ?", (key,)) for key in calls]):
-        await database.write(*part)
-    for part in _parts([("DELETE FROM result WHERE fingerprint = ? AND record = ?", pair) for pair in touched]):
-        await database.write(*part)
-    for part in _parts([(f"DELETE FROM {table} = ?", (name,)) for name in ids for table in _TABLES]):
-        await database.write(*part)
-    directory = database.path.parent
-    if (directory / VAULT).is_file():
-        with Vault(directory / VAULT, vault_key()) as vault:
+    with ExitStack() as open_:
+        # Before anything is dropped: a key that is not there, or an index that is in use, must not leave a half.
+        directory = database.path.parent
+        vault = open_.enter_context(Vault(directory / VAULT, vault_key())) if (directory / VAULT).is_file() else None
+        if index := index_of(archive):
+            open_.enter_context(index)
+        names, hashes = {*known.names, source}, {*known.contents, *contents}
+        await archive.leave_note(FORGOTTEN, (sorted(names), sorted(hashes)))
+        if vault:
             vault.forget(ids)
-    if settings := archive.note("duplicates"):
-        with Index(**settings | {"directory": Path(settings["directory"])}) as index:
-            index.remove(ids)
+        if index:
+            index.remove({name_in_index(archive, name) for name in ids})
+    calls = database.read("SELECT count(*) FROM call")[0][0]
+    await _run(database, [("DELETE FROM result WHERE fingerprint = ? AND record = ?", pair) for pair in touched])
+    # Calls of records that were broken off are in no result, and may quote anything.
+    orphans = "DELETE FROM call WHERE key IN (SELECT value FROM json_each(?)) OR key NOT IN"
+    orphans += " (SELECT value FROM result, json_each(result.calls))"
+    await database.write((orphans, (orjson.dumps(sorted(quoting)).decode(),)))
+    await _run(database, [(f"DELETE FROM {table} = ?", (name,)) for name in ids for table in _TABLES])
     database.compact()
-    return Dropped(len(ids), len(calls), len([record for _, record in touched if record not in ids]))
+    calls -= database.read("SELECT count(*) FROM call")[0][0]
+    return Dropped(len(ids), calls, len([record for _, record in touched if record not in ids]))
 
 
 _TABLES = ("entry WHERE record", "record WHERE id")
 
 
-def _descendants(archive: Archive, source: str) -> tuple[set[str], list[str]]:
+def _descendants(archive: Archive, source: str, known: Forgotten) -> tuple[set[str], list[str]]:
     """The ids of all records that come from a source, and the hashes of its files."""
     ids: set[str] = set()
     contents: list[str] = []
     others: set[str] = set()
     for record in archive.everything():
         name = origin(record).source
-        if name != source:
+        if not is_under(name, source):
             others.add(name)
             continue
         ids.add(record.id)
-        if isinstance(record, File):
+        if isinstance(record, File) and len(record.sha256) == _DIGITS:
             contents.append(record.sha256)
-    if not ids:
+    if not ids and source not in known.names:
         close = difflib.get_close_matches(source, others, n=3)
-        raise InputError(
-            f"{source}: no source has this name; {'near: ' + ', '.join(close) if close else 'see `psyche status`'}"
-        )
+        near = f"near: {', '.join(close)}" if close else "`psyche why ID` shows that of a record"
+        raise InputError(f"{source}: no source has this name; {near}")
     return ids, contents
+
+
+_DIGITS = 64
+"""Digits of a hash; what is shorter tells why there is none."""
 
 
 def _results(database: Database) -> Iterator[tuple[str, str, str, list[str]]]:
@@ -90,5 +102,6 @@ def _results(database: Database) -> Iterator[tuple[str, str, str, list[str]]]:
         yield record, print_, detail, orjson.loads(calls)
 
 
-def _parts(statements: list[Statement]) -> Iterable[list[Statement]]:
-    return (statements[start : start + PAGE] for start in range(0, len(statements), PAGE))
+async def _run(database: Database, statements: list[Statement]) -> None:
+    for start in range(0, len(statements), PAGE):
+        await database.write(*statements[start : start + PAGE])

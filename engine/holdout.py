@@ -20,7 +20,7 @@ CONTAMINATED = "contaminated"
 async def holdout(sources: Sequence[Source]) -> Holdout:
     """Whatever the files of the evaluation sets hold, usable as questions or not.
 
-    InputError where a file cannot be read to its end: what is not known cannot be kept out.
+    InputError where a file cannot be read to its end, or they hold nothing: what is not known cannot be kept out.
     """
     held = Holdout()
     sandbox = Sandbox()
@@ -32,6 +32,8 @@ async def holdout(sources: Sequence[Source]) -> Holdout:
         raise InputError(f"an evaluation set cannot be held out: {error}; mend it, or name other files") from error
     finally:
         await sandbox.close()
+    if sources and not len(held):
+        raise InputError(f"{sources[0].file.origin.source}: no evaluation set holds anything; name other files")
     return held
 
 
@@ -52,31 +54,40 @@ async def _no_images(images: Sequence[bytes]) -> list[str]:
 
 
 def _add(held: Holdout, record: Record) -> None:
+    place = f"{origin(record).source}: {record.id}"
+    if isinstance(record, Reject) and not record.text:
+        raise InputError(f"{place}: {record.detail}")
     if isinstance(record, Question | Reject):
         held.add(record)
-    else:
-        held.add_text(_words(record), f"{origin(record).source}: {record.id}")
+    for part in _parts(record):
+        held.add_text(part, place)
+
+
+def _parts(record: Record) -> list[str]:
+    """What may recur without the rest: a post without its replies, a turn without its dialogue."""
+    if isinstance(record, Post):
+        return [f"{record.title}\n{record.text}", *(reply.text for reply in record.replies)]
+    if isinstance(record, Dialogue):
+        return [turn.text for turn in record.turns]
+    if isinstance(record, Passage):
+        return [record.text]
+    return [record.item.rationale] if isinstance(record, Example) else []
+
+
+def match(held: Holdout, record: Record) -> Match | None:
+    """What a record, or the question that it answers, gives away of an evaluation set, if anything."""
+    if isinstance(record, Question):
+        return held.match(record)
+    found = held.match_text("\n".join(_parts(record)))
+    return found or (held.match(record.item.question) if isinstance(record, Example) else None)
 
 
 def contamination(held: Holdout, record: Record) -> Rejection | None:
     """Why a record may not be trained on, or learnt from, if it stands in an evaluation set."""
-    match = held.match(record) if isinstance(record, Question) else held.match_text(_words(record))
-    if isinstance(record, Example) and not match:
-        match = held.match(record.item.question)
-    return Rejection(reason=CONTAMINATED, detail=told(match)) if match else None
+    found = match(held, record)
+    return Rejection(reason=CONTAMINATED, detail=told(found)) if found else None
 
 
-def told(match: Match) -> str:
+def told(found: Match) -> str:
     """A match in a line."""
-    return f"{match.rule} {match.score:.2f}: {match.place} ({match.wording})"
-
-
-def _words(record: Record) -> str:
-    """All that a record says in prose."""
-    if isinstance(record, Passage):
-        return record.text
-    if isinstance(record, Post):
-        return "\n".join([record.title, record.text, *(reply.text for reply in record.replies)])
-    if isinstance(record, Dialogue):
-        return "\n".join(turn.text for turn in record.turns)
-    return record.item.rationale if isinstance(record, Example) else ""
+    return f"{found.rule} {found.score:.2f}: {found.place} ({found.wording})"

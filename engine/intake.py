@@ -15,12 +15,12 @@ from pathlib import Path
 
 from psyche.agents.exchange import carrier
 from psyche.agents.transcriber import transcribe
-from psyche.corpus.errors import AnswerError, InputError, PsycheError
+from psyche.corpus.errors import AnswerError, InputError, PsycheError, UnreadableError
 from psyche.corpus.ocr import OcrWorker
-from psyche.corpus.records import Reject
+from psyche.corpus.records import File, Reject
 from psyche.corpus.vault import Vault, vault_key
 from psyche.engine.archive import PAGE, Archive, Result
-from psyche.engine.desk import Desk, StoppedError
+from psyche.engine.desk import Desk, StoppedError, observed
 from psyche.engine.lane import UnavailableError
 from psyche.engine.runfile import RunFile
 from psyche.engine.sandbox import Found, Sandbox, Transcriber
@@ -48,6 +48,28 @@ FORGOTTEN = "forgotten"
 """The reason of a file that `psyche forget` dropped, and that is still among the sources."""
 
 
+@dataclass(frozen=True)
+class Forgotten:
+    """What `psyche forget` dropped: the names it was given, and the hashes of the files."""
+
+    names: tuple[str, ...] = ()
+    contents: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, archive: Archive) -> Forgotten:
+        """As a run has it on record."""
+        return cls(*(tuple(part) for part in archive.note(FORGOTTEN) or ()))
+
+    def has(self, file: File) -> bool:
+        """Whether a file is one of them, by name or by content."""
+        return file.sha256 in self.contents or any(is_under(file.origin.source, name) for name in self.names)
+
+
+def is_under(source: str, name: str) -> bool:
+    """Whether a source is what a name says, or lies in a folder of that name."""
+    return source == name or source.startswith(f"{name.rstrip('/')}/")
+
+
 class Intake:
     """Reads the files of one run. `stop` is told what is to end it; a desk that is closed says that it is to end."""
 
@@ -62,6 +84,7 @@ class Intake:
         self._vault_path = vault
         self._vault: Vault | None = None
         self._stop = stop
+        self._forgotten = Forgotten.of(archive)
         self._ocr = OcrWorker()
         self._ocr_is_free = asyncio.Lock()
 
@@ -106,7 +129,7 @@ class Intake:
         """Write down the records of a file, and what became of it."""
         self._desk.admit()
         file, chain = source.file, self._route.chain_of(source.file)
-        if file.sha256 in (self._archive.note(FORGOTTEN) or ()):
+        if self._forgotten.has(source.file):
             return await self._settle(source, "rejected", FORGOTTEN, "dropped by `psyche forget`")
         self._tally.latest = f"reading {file.origin.source}"
         visit = _Visit()
@@ -116,19 +139,20 @@ class Intake:
             async for page in _pages(found):
                 await self._keep(page, chain)
                 visit.taken += len(page)
-        except InputError as error:
+        except UnreadableError as error:
             problem = str(error)
         except UnavailableError as error:
             await sandbox.close()
             return await self._settle(source, "failed", error.reason, str(error), visit)
         if visit.taken == 0:
-            problem = next((f"{file.origin.source}: {loss.detail}" for loss in visit.lost), problem)
+            problem = next((loss.detail for loss in visit.lost), problem)
             problem = problem or f"{file.origin.source}: nothing in it to use"
             return await self._settle(source, "rejected", UNREADABLE, problem, visit)
         if problem:
             visit.lost.append(Reject(reason=UNREADABLE_REST, detail=problem, text="", origin=file.origin))
-        await self._archive.enter(chain, visit.lost)
-        await self._settle(source, "ok", "", f"{visit.taken} records", visit)
+        if visit.lost:
+            await self._archive.enter(chain, visit.lost)
+        await self._settle(source, "ok", "", f"{self._archive.size(chain)} records", visit)
 
     async def _keep(self, page: Sequence[Found], chain: str) -> None:
         self._desk.admit()
@@ -148,8 +172,9 @@ class Intake:
 
     async def _pass_on(self, sources: Sequence[Source]) -> None:
         repairs: Counter[str] = Counter()
+        whole = self._archive.done(self._route.chains["files"], self._route.fingerprints["files"], "ok")
         for start in range(0, len(sources), PAGE):
-            batch = sources[start : start + PAGE]
+            batch = [source for source in sources[start : start + PAGE] if source.file.id in whole]
             chains = (self._route.chain_of(source.file) for source in batch)
             await asyncio.gather(*(self._archive.copy(chain, self._route.chains["read"]) for chain in chains))
             for source in batch:
@@ -177,9 +202,11 @@ class Intake:
                 return ""
 
         async def all_of(images: Sequence[bytes]) -> list[str]:
-            carrier.set(self._desk.carrier(visit.calls, stays=not file.origin.remote))
+            stays = not file.origin.remote
+            carrier.set(self._desk.carrier(visit.calls, stays=stays))
             before, visit.images = visit.images, visit.images + len(images)
-            return list(await asyncio.gather(*map(one, range(before + 1, visit.images + 1), images)))
+            with observed(stays=stays):
+                return list(await asyncio.gather(*map(one, range(before + 1, visit.images + 1), images)))
 
         return all_of
 
@@ -209,7 +236,7 @@ async def _pages(found: AsyncIterator[Found]) -> AsyncIterator[list[Found]]:
             if len(page) == PAGE:
                 yield page
                 page = []
-    except InputError:
+    except UnreadableError:
         if page:
             yield page
         raise

@@ -61,7 +61,12 @@ class Ledger:
         archive = Archive(database)
         was_read = archive.note("read") == route.chains["read"]
         lines = [_line(database, route, name) for name in names]
-        lines[0].emitted = lines[1].entered
+        query = (
+            "SELECT coalesce(sum(CAST(r.detail AS INTEGER)), 0) FROM entry e JOIN result r ON r.fingerprint = ?"
+            " AND r.record = e.record WHERE e.chain = ? AND r.status = 'ok'"
+        )
+        # Told in words, "12 records": the ids of a large file would make a very long result.
+        lines[0].emitted = database.read(query, (route.fingerprints["files"], route.chains["files"]))[0][0]
         return cls(lines, briefs, archive.note("repairs") or {}, was_read)
 
     @property
@@ -71,13 +76,17 @@ class Ledger:
 
     def imbalances(self) -> list[str]:
         """Where a stage took in another number of records than were passed on to it; empty when none got lost."""
-        _, read, *stages = self.lines
-        arriving = {"write": self.briefs, "decontaminate": read.emitted - self.briefs + stages[0].emitted}
+        files, read, *stages = self.lines
+        arriving = {
+            "read": files.emitted,
+            "write": self.briefs,
+            "decontaminate": read.emitted - self.briefs + stages[0].emitted,
+        }
         for before, line in itertools.pairwise(stages[1:]):
             arriving[line.stage] = before.emitted
         return [
             f"{line.stage}: {arriving[line.stage]} records were passed on to it, {line.entered} entered"
-            for line in stages
+            for line in (read, *stages)
             if arriving[line.stage] != line.entered
         ]
 

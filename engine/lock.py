@@ -18,7 +18,7 @@ def hold(directory: Path) -> Iterator[None]:
     The kernel drops the lock with the process that held it, also after kill -9: there are no stale locks.
     """
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         file = (directory / "run.lock").open("a+", encoding="utf-8")
     except OSError as error:
         raise StorageError(f"{directory}: cannot be written: {error.strerror}") from error

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from psyche.corpus.errors import InputError
+from psyche.corpus.errors import InputError, UnreadableError
 from psyche.corpus.privacy import Secret
 from psyche.corpus.reading import MEMORY, PROCESSOR, Order
 from psyche.corpus.records import KINDS, Record
@@ -40,13 +40,19 @@ class Sandbox:
 
     def __init__(self) -> None:
         self._child: asyncio.subprocess.Process | None = None
+        self._in_step = True
 
     async def read(self, order: Order, transcribe: Transcriber, counts: Counter[str]) -> AsyncIterator[Found]:
         """The records of a file, as they come; what was mended is added to `counts` at the end.
 
-        InputError, after the records that were good, where the file is damaged, too much, or not what it should be.
+        UnreadableError, after the records that were good, where the file is damaged, too much, or not what it should
+        be.
         """
+        if not self._in_step:
+            # Somebody left off in the middle, and the rest of that file is still to come.
+            await self.close()
         child = self._child or await self._start()
+        self._in_step = False
         await _put(child, order.model_dump_json().encode())
         while True:
             message = orjson.loads(await self._get(child, order))
@@ -58,11 +64,12 @@ class Sandbox:
                 await _put(child, await _answer(transcribe, images))
             elif "crash" in message:
                 await self.close()
-                raise InputError(f"{order.file.origin.source}: {_trouble(message['crash'])}")
+                raise UnreadableError(f"{order.file.origin.source}: {_trouble(message['crash'])}")
             else:
+                self._in_step = True
                 counts.update(message["done"])
                 if "error" in message:
-                    raise InputError(message["error"])
+                    raise UnreadableError(message["error"])
                 return
 
     async def close(self) -> None:
@@ -100,7 +107,7 @@ class Sandbox:
         except asyncio.IncompleteReadError:
             problem = _trouble(await child.wait())
         await self.close()
-        raise InputError(f"{name}: {problem}")
+        raise UnreadableError(f"{name}: {problem}")
 
 
 async def _put(child: asyncio.subprocess.Process, frame: bytes) -> None:

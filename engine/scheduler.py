@@ -17,14 +17,13 @@ from pathlib import Path
 from psyche.agents.exchange import chat_model
 from psyche.agents.providers import identity
 from psyche.corpus.decontamination import Holdout
-from psyche.corpus.duplicates import Index
 from psyche.corpus.errors import PsycheError
-from psyche.corpus.records import Dialogue, Passage, Post, Question, Record, Reject, origin
-from psyche.corpus.signatures import Wording
+from psyche.corpus.records import Dialogue, Passage, Post, Record, Reject, origin
 from psyche.engine import sources
 from psyche.engine.archive import PAGE, Archive, Result
 from psyche.engine.database import Database
-from psyche.engine.desk import Desk, StoppedError
+from psyche.engine.desk import Desk, StoppedError, observed
+from psyche.engine.grouping import grouped
 from psyche.engine.holdout import contamination, holdout, remember
 from psyche.engine.intake import VAULT, Intake
 from psyche.engine.journal import Journal
@@ -53,6 +52,7 @@ class Scheduler:
 
     def __init__(self, run: RunFile, base: Path, database: Database, tally: Tally) -> None:
         self._run = run
+        self._base = base.resolve()
         self._tally = tally
         self._database = database
         self._archive = Archive(database)
@@ -63,9 +63,6 @@ class Scheduler:
         self._evaluations = sources.evaluation_files(run, base)
         self.held = Holdout()
         self.route = Route.plan(run, sources.digest(self._files), sources.digest(self._evaluations))
-        shared = run.dedup.index
-        directory = base / shared if shared else database.path.with_name("duplicates")
-        self._signatures = run.dedup.model_dump(exclude={"index"}) | {"directory": str(directory.resolve())}
         self._stop: PsycheError | None = None
 
     def stop(self, reason: PsycheError) -> None:
@@ -98,7 +95,11 @@ class Scheduler:
         casts = {"remote": self._context}
         if not all(source.remote for source in self._run.sources):
             casts["local"] = self._at_home
-        return {name: _speakers(context) for name, context in casts.items()}
+        speakers = {name: _speakers(context) for name, context in casts.items()}
+        for name, local in (("remote", False), ("local", True)):
+            if name in speakers and (reader := self._run.transcriber(local=local)):
+                speakers[name]["transcriber"] = identity(reader.endpoint.connect)
+        return speakers
 
     def ledger(self) -> Ledger:
         """The ledger as it stands."""
@@ -172,39 +173,15 @@ class Scheduler:
             return []
         # What becomes of a cluster is decided as a whole; calls made for it before are in the journal.
         self._tally.stages[stage.name].done = 0
-        await self._archive.leave_note("duplicates", self._signatures)
-        groups, had = await asyncio.to_thread(self._grouped, chain)
+        dedup = self._run.dedup
+        private = self._database.path.absolute().with_name(f"duplicates-{dedup.permutations}-{dedup.ngram}")
+        directory = self._base / dedup.index if dedup.index else private
+        groups, had = await grouped(self._archive, chain, dedup, directory)
         for record_id, other in had.items():
             rejected = ("rejected", "near_duplicate", f"kept {other} of another run")
             await self._archive.commit(Result(stage.name, record_id, *rejected), fingerprint)
         self._tally.stages[stage.name].count(len(had))
         return groups
-
-    def _grouped(self, chain: str) -> tuple[list[list[str]], dict[str, str]]:
-        """Clusters of near-duplicates, and for each id that another run had first, the id that it had."""
-        own: set[str] = set()
-
-        def wordings() -> Iterator[Wording]:
-            for record in self._archive.entries(chain):
-                assert isinstance(record, Question)
-                own.add(record.id)
-                yield Wording.of(record)
-
-        settings = {**self._signatures, "directory": Path(self._signatures["directory"])}
-        with Index(**settings) as index:
-            index.add(wordings())
-            if self._run.dedup.index is None:
-                return list(index.clusters(own)), {}
-            place = {name: number for number, name in enumerate(index.ids)}
-            groups: list[list[str]] = []
-            had: dict[str, str] = {}
-            for group in index.clusters():
-                first, ours = min(group, key=place.__getitem__), [name for name in group if name in own]
-                if first in own:
-                    groups.append(ours)
-                else:
-                    had.update(dict.fromkeys(ours, first))
-            return groups, had
 
     async def _worker(self, stage: Stage, work: Iterator[list[Record]]) -> None:
         try:
@@ -242,7 +219,8 @@ class Scheduler:
             return [self._decontaminated(stage, record) for record in records]
         stays = not all(origin(record).remote for record in records)
         carrier = self._desk.carrier(calls, stays=stays)
-        return await perform(stage, records, self._at_home if stays else self._context, carrier, calls)
+        with observed(stays=stays):
+            return await perform(stage, records, self._at_home if stays else self._context, carrier, calls)
 
     def _decontaminated(self, stage: Stage, record: Record) -> tuple[Result, list[Record]]:
         refused = contamination(self.held, record)

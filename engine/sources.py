@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from psyche.corpus.cleaning import clean
-from psyche.corpus.errors import InputError
+from psyche.corpus.errors import InputError, UnreadableError
 from psyche.corpus.reading import Order
 from psyche.corpus.records import Brief, File, Kind, Language, Origin, Passage, Question, Record, Topic
 from psyche.corpus.text import length, sentences
@@ -34,7 +34,7 @@ class Source:
 def source_files(run: RunFile, base: Path) -> list[Source]:
     """Every file that the sources of a run file name, `base` being its directory, each once.
 
-    InputError where a path finds none.
+    InputError where a path finds none, or two sources name a file on different terms.
     """
     found: dict[str, Source] = {}
     for section in run.sources:
@@ -46,7 +46,8 @@ def source_files(run: RunFile, base: Path) -> list[Source]:
             remote=section.remote,
         )
         for source in _sources(base, section, origin, section.kind, section.language or run.language):
-            found.setdefault(str(source.path), source)
+            if found.setdefault(str(source.path), source).file != source.file:
+                raise InputError(f"{source.file.origin.source}: two sources name it on different terms; keep to one")
     return list(found.values())
 
 
@@ -130,9 +131,9 @@ def _content(path: Path) -> tuple[str, str]:
 
 
 def order(source: Source, run: RunFile | None = None) -> Order:
-    """How a file is to be read, in this run; InputError where it is not to be opened."""
+    """How a file is to be read, in this run; UnreadableError where it is not to be opened."""
     if source.problem:
-        raise InputError(f"{source.file.origin.source}: {source.problem}")
+        raise UnreadableError(f"{source.file.origin.source}: {source.problem}")
     settings = {"script": run.script, **run.chunk.model_dump()} if run else {}
     return Order(path=str(source.path), file=source.file, **settings)
 

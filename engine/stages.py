@@ -9,12 +9,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import orjson
 
 from psyche.agents.agent import Role
 from psyche.agents.providers import identity
+from psyche.corpus.errors import RunFileError
 from psyche.corpus.records import Example, File, Question, ReasoningItem, Record
 from psyche.engine.runfile import RunFile
 from psyche.graphs import rank, refine, screen, select, write
@@ -82,8 +84,8 @@ class Route:
     def plan(cls, run: RunFile, sources: str, evaluations: str = "") -> Route:
         """The route of a run file whose sources and evaluation sets have these digests."""
         own = {
-            "files": _hash("files", READ_EDITION, settings(run, FILE_SETTINGS), _transcribers(run)),
-            "read": _hash("read", settings(run, READ_SETTINGS), evaluations),
+            "files": _hash("files", READ_EDITION, settings(run, FILE_SETTINGS), _tokenizer(run), _transcribers(run)),
+            "read": _hash("read", READ_EDITION, settings(run, READ_SETTINGS), evaluations),
             **{stage.name: fingerprint(stage, run) for stage in STAGES},
         }
         own["decontaminate"] = _hash(own["decontaminate"], evaluations)
@@ -108,8 +110,7 @@ _TOGETHER = {stage.name for stage in STAGES if stage.together}
 
 def fingerprint(stage: Stage, run: RunFile) -> str:
     """Hash of prompts, models, sampling, settings and edition: of all that decides a stage's result."""
-    languages = sorted({run.language, *(source.language for source in run.sources if source.language)})
-    prompts = {f"{a}.{lang}": load(a, lang).digest for a in stage.agents for lang in languages}
+    prompts = {f"{a}.{lang}": load(a, lang).digest for a in stage.agents for lang in _languages(run)}
     stay = not all(source.remote for source in run.sources)
     casts = [_cast(stage, run.context(local=local)) for local in ((False, True) if stay else (False,))]
     return _hash(stage.name, stage.edition, prompts, casts, settings(run, stage.settings))
@@ -125,7 +126,22 @@ def _cast(stage: Stage, context: Context) -> dict[str, Any]:
 def _transcribers(run: RunFile) -> list[Any]:
     """Who reads page images."""
     roles = [run.transcriber(local=local) for local in (False, True)]
-    return [_role(role) if role else "embedded" for role in roles]
+    told = [load("transcriber", language).digest for language in _languages(run)] if any(roles) else []
+    return [told, *(_role(role) if role else "embedded" for role in roles)]
+
+
+def _tokenizer(run: RunFile) -> str:
+    """The hash of the tokenizer that passages are measured by."""
+    if run.chunk.tokenizer is None:
+        return ""
+    try:
+        return hashlib.sha256(Path(run.chunk.tokenizer).read_bytes()).hexdigest()
+    except OSError as error:
+        raise RunFileError(f"chunk.tokenizer: {run.chunk.tokenizer}: {error.strerror}") from error
+
+
+def _languages(run: RunFile) -> list[str]:
+    return sorted({run.language, *(source.language for source in run.sources if source.language)})
 
 
 def settings(run: RunFile, names: tuple[str, ...]) -> dict[str, Any]:

@@ -230,8 +230,8 @@ def test_a_row_with_more_cells_than_columns_costs_that_row_alone(tmp_path: Path)
     [
         ("bank.json", '[\n{"question":\n', "line 3"),
         ("bank.json", "[" * 100_000, "not valid JSON"),
-        ("bank.json", "{}", "columns are none"),
-        ("bank.csv", "词条,A,B,答案\n记忆,过程,状态,A\n", "columns are 词条, A, B, 答案; say in `columns` which one is `question` or"),
+        ("bank.json", "{}", "none of its 0 columns"),
+        ("bank.csv", "词条,A,B,答案\n记忆,过程,状态,A\n", "columns are 词条, A, B, 答案; say in `columns` which"),
         ("bank.xlsx", "x", "cannot be read as an Excel file"),
         ("bank.doc", "x", r"\.xls or \.xlsx"),
     ],

@@ -238,6 +238,8 @@ def test_a_damaged_tokenizer_is_named(tmp_path: Path, body: str) -> None:
     path.write_text(body, "utf-8")
     with pytest.raises(InputError, match=r"tokenizer\.json: not a tokenizer"):
         tokens(path)
+    with pytest.raises(InputError, match="absent: cannot be read: No such file"):
+        tokens(tmp_path / "absent")
 
 
 def test_without_the_package_tokens_ask_for_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from zstandard import ZstdDecompressor
 
 from psyche.corpus.records import File, Origin
 from tests.examinee import answer, bank, run_file
@@ -114,6 +117,7 @@ async def test_what_stands_in_an_evaluation_set_is_refused_before_any_model_sees
         assert ledger_line(out, "decontaminate")[:3] == ["12", "7", "5"]
         report = rows(tmp_path / "runs" / "trial" / "export" / "decontamination.jsonl")
         assert {row["rule"] for row in report} == {"exact"} and len(report) == 5
+        assert not any("wording" in row for row in report), "the report gives no evaluation item away"
         manifest = json.loads((tmp_path / "runs" / "trial" / "export" / "manifest.json").read_text())
         assert manifest["decontamination"]["evaluation_items"] == 5
         (tmp_path / "exam.json").unlink()
@@ -148,8 +152,7 @@ async def test_a_forgotten_source_leaves_nothing_and_is_not_read_again(tmp_path:
         word = items[0]["question"]
         assert all(word not in path.read_text("utf-8") for path in (run / "export").iterdir())
         assert {row["source"] for row in rows(run / "export" / "sft.jsonl")} == {"bank.json"}
-        with sqlite3.connect(run / "run.db") as database:
-            assert not database.execute("SELECT * FROM call WHERE instr(key, 'x') = 99").fetchall()
+        assert not any(item["question"] in asked for item in items for asked in requests(run / "run.db"))
         before = exported(run)
         code, out, _ = await psyche("run", path, cwd=tmp_path)
     assert code == 0 and "forgotten" in out
@@ -176,6 +179,13 @@ async def test_links_out_of_a_folder_and_names_that_deceive_are_harmless(tmp_pat
         assert connection.execute("SELECT count(*) FROM result WHERE stage = 'files'").fetchone() == (3,)
     _, told, _ = await psyche("why", file_id(database, "\\u202e"), cwd=tmp_path / "work")
     assert "\u202e" not in told
+
+
+def requests(database: Path) -> Iterator[str]:
+    """What every call on record said to a model."""
+    with sqlite3.connect(database) as opened:
+        for (packed,) in opened.execute("SELECT request FROM call"):
+            yield ZstdDecompressor().decompress(packed).decode()
 
 
 def file_id(database: Path, part: str) -> str:
@@ -273,3 +283,74 @@ async def test_a_page_that_cannot_be_read_costs_the_page_and_is_named(tmp_path: 
     assert code == 1
     assert "two.tiff: page image 2: the transcriber declined" in err
     assert ledger_line(out, "files")[:3] == ["2", "2", "0"]
+
+
+async def test_a_file_that_two_sources_name_on_different_terms_is_refused(tmp_path: Path) -> None:
+    path = run_file(tmp_path, "http://127.0.0.1:9/v1", 2)
+    source(path, "*.json", remote="false")
+    code, _, err = await psyche("run", path, cwd=tmp_path)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "bank.json: two sources name it on different terms" in err
+
+
+async def test_a_vault_that_cannot_be_opened_stops_the_run_and_costs_no_file(tmp_path: Path) -> None:
+    key = tmp_path / "config" / "psyche" / "vault.key"
+    key.parent.mkdir(parents=True)
+    key.write_text("no key")
+    key.chmod(0o600)
+    environment = {"XDG_CONFIG_HOME": str(tmp_path / "config")}
+    async with FakeServer(answer=answer) as server:
+        path = run_file(tmp_path, server.url, 6)
+        posts(tmp_path / "posts.json")
+        source(path, "posts.json", kind='"posts"', licence='"CC0-1.0"')
+        code, _, err = await psyche("run", path, cwd=tmp_path, **environment)
+        assert (code, err.count("\n")) == (2, 1)
+        key.unlink()
+        code, out, err = await psyche("run", path, cwd=tmp_path, **environment)
+    assert (code, err) == (0, "")
+    assert ledger_line(out, "files")[:3] == ["2", "2", "0"]
+    assert ledger_line(out, "read")[0] == "7"
+
+
+async def test_what_has_to_stay_is_exported_apart_however_open_its_licence(tmp_path: Path) -> None:
+    async with FakeServer(answer=answer) as server:
+        path = run_file(tmp_path, server.url, 24)
+        text = path.read_text("utf-8").replace('path = "bank.json"', 'path = "bank.json"\nremote = false')
+        path.write_text(text, "utf-8")
+        code, _, _ = await psyche("run", path, cwd=tmp_path)
+    assert code == 0
+    assert not rows(tmp_path / "runs" / "trial" / "export" / "sft.jsonl")
+    assert rows(tmp_path / "runs" / "trial" / "private" / "sft.jsonl")
+
+
+async def test_an_evaluation_set_that_holds_nothing_or_cannot_be_held_whole_stops_the_run(tmp_path: Path) -> None:
+    path = run_file(tmp_path, "http://127.0.0.1:9/v1", 2)
+    path.write_text(path.read_text("utf-8") + '[[evaluations]]\npath = "exam.jsonl"\n', "utf-8")
+    item = {"question": "记忆是什么？", "options": {"A": "过程", "B": "状态"}, "answer": "A"}
+    good = json.dumps(item, ensure_ascii=False).encode()
+    for body in (b"\n", good + b"\n\xff\xfe\xfd\n", b'"' + b"x" * (5 << 20) + b'"\n'):
+        (tmp_path / "exam.jsonl").write_bytes(body)
+        code, _, err = await psyche("run", path, cwd=tmp_path)
+        assert (code, err.count("\n")) == (2, 1), err
+        assert "exam.jsonl" in err
+
+
+async def test_a_changed_licence_costs_no_question_of_a_shared_index(tmp_path: Path) -> None:
+    async with FakeServer(answer=answer) as server:
+        path = run_file(tmp_path, server.url, 10)
+        path.write_text(path.read_text("utf-8") + '[dedup]\nindex = "signatures"\n', "utf-8")
+        await psyche("run", path, cwd=tmp_path)
+        path.write_text(path.read_text("utf-8").replace("CC0-1.0", "MIT"), "utf-8")
+        _, out, _ = await psyche("run", path, cwd=tmp_path)
+    assert ledger_line(out, "dedup")[:3] == ["10", "10", "0"]
+
+
+async def test_the_card_names_the_licence_of_every_row(tmp_path: Path) -> None:
+    async with FakeServer(answer=answer) as server:
+        path = run_file(tmp_path, server.url, 12)
+        posts(tmp_path / "posts.json")
+        source(path, "posts.json", kind='"posts"', licence='"CC-BY-NC-SA-4.0"')
+        await psyche("run", path, cwd=tmp_path, XDG_CONFIG_HOME=str(tmp_path / "config"))
+    card = (tmp_path / "runs" / "trial" / "export" / "README.md").read_text("utf-8")
+    assert "license: other" in card
+    assert "| posts.json | CC-BY-NC-SA-4.0 | posts |" in card

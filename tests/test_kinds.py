@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from psyche.corpus.banks import read_bank
+from psyche.corpus.decoding import LINE_LIMIT
 from psyche.corpus.errors import InputError
 from psyche.corpus.kinds import guess, looks_like_paper
 from psyche.corpus.records import Origin, Question
@@ -34,6 +35,11 @@ from tests.paper import Layout, written
         ("a.jsonl", '{"instruction": "甲", "input": "", "output": "乙"}\n', "dialogues"),
         ("a.csv", "会话编号,角色,内容\n1,来访者,甲\n", "dialogues"),
         ("a.txt", "来访者：睡不着。\n咨询师：多久了？\n来访者：三个月。\n", "dialogues"),
+        ("a.txt", "来访者：睡不着。\n来访者：三个月了。\n", "dialogues"),
+        ("a.jsonl", '{"messages": [{"role": "user", "content": "甲"}]}', "dialogues"),
+        ("a.jsonl", '{"conversations": []}', "dialogues"),
+        ("a.jsonl", '{"user": "甲"}', "dialogues"),
+        ("a.csv", "user,content\n甲,睡不着。\n", "posts"),
         ("a.txt", "记忆是人脑对经历过的事物的反映。\n它有三个环节。\n", "textbook"),
         ("a.txt", "书里的一章。" * 50 + "\n来访者：睡不着。\n咨询师：多久了？\n", "textbook"),
         ("a.txt", "%PDF-1.7", "textbook"),
@@ -51,6 +57,49 @@ def test_a_table_of_unknown_names_asks_for_its_kind(tmp_path: Path, name: str, b
     (tmp_path / name).write_text(body, "utf-8")
     with pytest.raises(InputError, match=r"cannot tell what this table holds; set `kind`"):
         guess(tmp_path / name)
+
+
+@pytest.mark.parametrize("answer", ["可以先去医院看看，也可以和家人谈谈。", "抱抱你", ""])
+@pytest.mark.parametrize(("asked", "answered"), [("question", "answer"), ("问题", "答案"), ("题目", "参考答案")])
+def test_what_may_be_a_help_seekers_question_is_not_taken_for_a_banks(
+    tmp_path: Path, asked: str, answered: str, answer: str
+) -> None:
+    rows = [{asked: "我睡不着，怎么办？", answered: answer, "type": "睡眠"}] * 3
+    (tmp_path / "a.json").write_text(json.dumps(rows, ensure_ascii=False), "utf-8")
+    (tmp_path / "a.csv").write_text(f"{asked},{answered}\n我睡不着，怎么办？,{answer}\n", "utf-8")
+    for name in ("a.json", "a.csv"):
+        with pytest.raises(InputError, match="set `kind` to bank or posts in the run file"):
+            guess(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"question": "什么是移情？", "answer": "把对他人的情感转到咨询师身上。", "question_type": "简答"},
+        {"题干": "什么是移情？", "答案": "把对他人的情感转到咨询师身上。"},
+        {"question": "移情是一种投射。", "answer": "对"},
+        {"question": "移情是（ ）A. 甲 B. 乙", "answer": "AB"},
+    ],
+)
+def test_a_bank_without_options_is_told_by_what_exams_alone_have(tmp_path: Path, item: dict[str, str]) -> None:
+    (tmp_path / "a.json").write_text(json.dumps([item], ensure_ascii=False), "utf-8")
+    assert guess(tmp_path / "a.json") == "bank"
+
+
+def test_a_few_yes_and_no_among_many_answers_make_no_bank(tmp_path: Path) -> None:
+    answers = ["是", *["先去医院看看吧。"] * 3]
+    rows = [{"question": f"我这样正常吗{number}", "answer": answer} for number, answer in enumerate(answers)]
+    (tmp_path / "a.json").write_text(json.dumps(rows, ensure_ascii=False), "utf-8")
+    with pytest.raises(InputError, match="bank or posts"):
+        guess(tmp_path / "a.json")
+
+
+def test_a_file_whose_first_rows_cannot_be_read_says_why(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    for body, problem in (("x" * (LINE_LIMIT + 2), "over 4 MiB"), ('{"messages": [', "unexpected end")):
+        path.write_text(body, "utf-8")
+        with pytest.raises(InputError, match=rf"a\.jsonl: line 1: {problem}"):
+            guess(path)
 
 
 def test_every_real_file_is_told(shared_data: Path) -> None:
@@ -76,11 +125,22 @@ def test_real_exams_look_like_papers_and_real_textbooks_do_not(shared_data: Path
         for key in ("ranges", "lines", "inline"):
             assert looks_like_paper(written(bank, Layout(key=key))), path.name
     for folder in ("textbook_zh", "textbook_en"):
-        assert not any(looks_like_paper(path.read_text("utf-8")) for path in (shared_data / folder).glob("*.md"))
+        pages = [path.read_text("utf-8") for path in sorted((shared_data / folder).glob("*.md"))]
+        assert not any(map(looks_like_paper, pages))
+        whole = "\n\n".join(pages)
+        for size in (60_000, 150_000, 400_000):
+            assert not looks_like_paper(whole[:size])
 
 
 def test_a_paper_without_a_key_is_a_paper_all_the_same() -> None:
     assert looks_like_paper("\n".join(f"{number}. 记忆是（ ）\nA. 甲{number}\nB. 乙" for number in range(1, 6)))
+
+
+def test_a_book_with_long_lists_is_no_paper() -> None:
+    criteria = "\n".join(f"{letter}. {'持续两周以上的情绪低落。' * 300}" for letter in "ABC")
+    assert not looks_like_paper("\n".join(f"{number}. 障碍{number}\n{criteria}" for number in range(1, 6)))
+    exercises = "\n".join(f"{number}. 记忆是（ ）\nA. 甲\nB. 乙" for number in range(1, 6))
+    assert not looks_like_paper("案例一\n" + "求助者，男，二十岁，情绪低落。\n" * 300 + exercises)
 
 
 def test_a_chapter_with_a_few_exercises_is_no_paper() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import sqlite3
 import stat
 from pathlib import Path
@@ -109,6 +110,39 @@ def test_the_key_is_made_once_for_its_owner_alone(tmp_path: Path, monkeypatch: p
     path.chmod(0o644)
     with pytest.raises(InputError, match="chmod 600"):
         vault_key()
+
+
+def test_a_key_is_whole_or_not_there_and_the_first_one_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(KEY, raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    generate, other = Fernet.generate_key, Fernet.generate_key()
+    path = tmp_path / "psyche" / "vault.key"
+
+    def full_disk() -> bytes:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def overtaken() -> bytes:
+        path.write_bytes(other)
+        path.chmod(0o600)
+        return generate()
+
+    monkeypatch.setattr(Fernet, "generate_key", full_disk)
+    with pytest.raises(InputError, match=r"vault\.key: cannot be read or made: No space left"):
+        vault_key()
+    assert not list(path.parent.iterdir())
+    monkeypatch.setattr(Fernet, "generate_key", overtaken)
+    assert vault_key() == other
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_to_open_a_vault_makes_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(KEY, raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    with pytest.raises(InputError, match=r"vault\.key: not there; put the key back .* PSYCHE_VAULT_KEY"):
+        vault_key(make=False)
+    assert not list(tmp_path.iterdir())
+    made = vault_key()
+    assert vault_key(make=False) == made
 
 
 def test_the_key_of_the_environment_goes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: bytes) -> None:
