@@ -2,6 +2,7 @@
 
     embedded                     the model that `psyche model pull` fetched, on llama.cpp
     embedded:FILE.gguf           any other GGUF file
+    ocr                          the embedded OCR, which reads the images of pages and nothing else
     vllm:MODEL@URL               a server of yours; also llamacpp, sglang, compatible
     deepseek:MODEL               a public service; also dashscope; @URL names another address
     openai:MODEL                 OpenAI, or @URL
@@ -33,9 +34,11 @@ from yarl import URL
 from psyche.agents import weights
 from psyche.agents.compatible import CompatibleChat
 from psyche.agents.embedded import EmbeddedChat, check
+from psyche.agents.embedded_ocr import OcrChat
 from psyche.agents.openai_chat import OpenAIChat
 from psyche.agents.scripted import script
 from psyche.corpus.errors import ProviderError
+from psyche.corpus.ocr import WEIGHTS
 
 _SELF_HOSTED = ("vllm", "llamacpp", "sglang", "compatible")
 _PUBLIC = {
@@ -73,6 +76,8 @@ def connect(
     match parsed.kind:
         case "embedded":
             return EmbeddedChat(path=_gguf(parsed), timeout=timeout, connections=connections)
+        case "ocr":
+            return OcrChat()
         case "script":
             return script(Path(parsed.name))
         case "openai":
@@ -92,7 +97,7 @@ def connect(
 
 async def disconnect(model: BaseChatModel) -> None:
     """Close what a model from `connect` holds open: connections, the embedded server."""
-    if isinstance(model, CompatibleChat):
+    if isinstance(model, CompatibleChat | OcrChat):
         await model.aclose()
     elif isinstance(model, ChatOpenAI) and model.http_async_client is not None:
         await model.http_async_client.aclose()
@@ -111,6 +116,8 @@ def identity(spec: str) -> str:
         case "embedded":
             path = _gguf(parsed)
             return f"embedded:{path.name}:{weights.digest(path)[:12]}"
+        case "ocr":
+            return f"ocr:{WEIGHTS}"
         case "script":
             path = Path(parsed.name)
             return f"script:{path.name}:{hashlib.sha256(_bytes(path)).hexdigest()[:12]}"
@@ -122,7 +129,7 @@ def on_this_machine(spec: str) -> bool:
     if _FUNCTION.fullmatch(spec):
         return False
     parsed = _parse(spec)
-    if parsed.kind in ("embedded", "script"):
+    if parsed.kind in ("embedded", "ocr", "script"):
         return True
     host = URL(parsed.url).host if parsed.url else None
     return host == "localhost" or (host is not None and _is_loopback(host))
@@ -136,8 +143,8 @@ def _is_loopback(host: str) -> bool:
 
 
 def _parse(spec: str) -> _Spec:
-    if spec == "embedded":
-        return _Spec(spec, "embedded", "", None)
+    if spec in ("embedded", "ocr"):
+        return _Spec(spec, spec, "", None)
     found = _SPEC.fullmatch(spec)
     if found is None:
         form = _FORMS.get(spec.rstrip(":"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from psyche.agents.agent import Agent, Roles, declined, whole
+from psyche.agents.embedded_ocr import BLANK
 from psyche.agents.exchange import Request, carrier, image_part
 from psyche.corpus.errors import RefusedError, UnparsableError
 from psyche.prompts.prompt import load
@@ -14,7 +15,7 @@ transcriber = Agent("transcriber")
 # olmOCR begins with what it thinks of the page.
 _FRONT_MATTER = re.compile(r"\A---\n(?:\w+:.*\n)+---(?:\n|\Z)")
 _FENCED = re.compile(r"```(?:markdown|md)?\n(.*?)\n?```", re.DOTALL)
-_BLANK = ("[空白页]", "[blank page]", "null")
+_BLANK = ("[空白页]", BLANK, "null")
 _LONGEST_REFUSAL = 200
 # A model that is caught in a loop says its last words over and over.
 _LAST_WORDS = 40

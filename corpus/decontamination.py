@@ -213,9 +213,12 @@ class _Index:
 
 
 def _on_one_case(item: _Item, asked: _Item) -> bool:
-    """Whether the cases of two questions can be one; a question that comes without its case may be on any."""
+    """Whether the cases of two questions can be one; a question that comes without its case may be on any.
+
+    An item without a case may have it in its stem.
+    """
     if not (item.case and asked.case):
-        return bool(item.options) or item.case == asked.case
+        return not item.case or bool(item.options)
     one, other = _ngrams(item.case, WINDOW), _ngrams(asked.case, WINDOW)
     return len(one & other) >= CONTAINED * min(len(one), len(other))
 

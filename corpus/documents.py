@@ -7,9 +7,9 @@ import itertools
 import re
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from operator import itemgetter
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from markdown_it import MarkdownIt
 
@@ -23,6 +23,11 @@ from psyche.corpus.text import length
 SHORTEST = 60
 """Units of `length` under which a passage holds nothing to ask about."""
 
+LONGEST_MATTER = 10_000
+MATTER_SHARE = 1 / 3
+"""How far a preface or a list without markup reaches: characters to the next chapter, and share of the text where none
+follows. A line that reads like its title and has more under it is none, and all is kept."""
+
 _FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 # No label holds a bracket and no target an open parenthesis: to look past those for the end takes quadratic time.
@@ -33,15 +38,33 @@ _LINK = re.compile(rf"\[([^\[\]]*)\]{_TARGET}(?:\{{[^{{}}\n]*\}})?")
 # Not the blanks of a question to be filled in.
 _EMPHASIS = re.compile(r"(?<!_)(\*\*|__|~~|`)(?!_)(.+?)\1")
 _CHAPTER = re.compile(
-    r"第[一二三四五六七八九十百零〇\d]+(?P<zh>[编篇章节])(?:\s.{0,40})?|(?P<en>Part|Chapter|Section)\s+[\dIVX]+\b.{0,60}"
+    r"第[一二三四五六七八九十百零〇\d]+(?P<zh>[编篇章节讲课]|部分|单元)(?:\s.{0,40})?"
+    r"|(?P<en>Part|Chapter|Section|Unit|Lesson)\s+[\dIVX]+\b.{0,60}"
 )
-_DEPTHS = {"编": 1, "篇": 1, "Part": 1, "章": 2, "Chapter": 2, "节": 3, "Section": 3}
+_DEPTHS = {"编": 1, "篇": 1, "部分": 1, "单元": 1, "Part": 1, "Unit": 1}
+_DEPTHS |= {"章": 2, "讲": 2, "课": 2, "Chapter": 2, "Lesson": 2, "节": 3, "Section": 3}
+_DEEPEST = 6
 _LONGEST_TITLE = 80
 _KINDS: dict[str, Literal["prose", "list", "table"]] = {
     "bullet_list_open": "list",
     "ordered_list_open": "list",
     "table_open": "table",
 }
+
+
+class _Part(NamedTuple):
+    """A block before its section is known: a heading with its depth, or a line that may be the title of no content."""
+
+    start: int
+    end: int
+    title: str
+    depth: int = 0
+    kind: Literal["prose", "list", "table"] = "prose"
+
+    @property
+    def opens(self) -> bool:
+        """Whether content begins under it."""
+        return self.depth > 0 and not is_title_of_none(self.title)
 
 
 def passages(
@@ -63,7 +86,7 @@ def passages(
     """
     text = extracted.text
     words = plain if extracted.markdown else str.strip
-    blocks = list((_markdown_blocks if extracted.markdown else _text_blocks)(text))
+    blocks = list(_blocks(list((_markdown_parts if extracted.markdown else _text_parts)(text)), len(text)))
     formless = without_content([words(text[block.start : block.end]) for block in blocks])
     empty = [form or any(map(is_title_of_none, block.section)) for form, block in zip(formless, blocks, strict=True)]
     for no_content, group in itertools.groupby(zip(empty, blocks, strict=True), key=itemgetter(0)):
@@ -102,7 +125,7 @@ def plain(markdown: str) -> str:
     return re.sub(r"\n{3,}", "\n\n", text).strip()
 
 
-def _markdown_blocks(text: str) -> Iterator[Block]:
+def _markdown_parts(text: str) -> Iterator[_Part]:
     """The top-level blocks of a page, by the line ranges that the Markdown parser gives."""
     front = _FRONT_MATTER.match(text)
     begin = front.end() if front else 0
@@ -110,7 +133,6 @@ def _markdown_blocks(text: str) -> Iterator[Block]:
     offsets = [begin]
     for line in re.findall(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+$", body):
         offsets.append(offsets[-1] + len(line))
-    section: list[tuple[int, str]] = []
     # `plain` sees to what is within a block.
     tokens = MarkdownIt("commonmark").enable("table").disable(["inline", "text_join"]).parse(body)
     for place, token in enumerate(tokens):
@@ -118,36 +140,57 @@ def _markdown_blocks(text: str) -> Iterator[Block]:
             continue
         if token.type in ("html_block", "hr"):
             continue
-        title, depth = "", 0
-        if token.type in ("heading_open", "paragraph_open"):
-            title = plain(tokens[place + 1].content)
-            depth = int(token.tag[1:]) if token.type == "heading_open" else _depth(title, section)
         start, end = (offsets[min(line, len(offsets) - 1)] for line in token.map)
-        kind = _KINDS.get(token.type, "prose")
-        yield Block(start, end, _entered(section, depth, title), heading=depth > 0, kind=kind)
+        if token.type == "heading_open":
+            title = clean(plain(tokens[place + 1].content)).replace("\n", " ")
+            yield _Part(start, end, title, int(token.tag[1:]))
+        elif token.type == "paragraph_open":
+            yield _line(start, end, plain(tokens[place + 1].content))
+        else:
+            yield _Part(start, end, "", kind=_KINDS.get(token.type, "prose"))
 
 
-def _text_blocks(text: str) -> Iterator[Block]:
+def _text_parts(text: str) -> Iterator[_Part]:
     """Paragraphs between blank lines."""
-    section: list[tuple[int, str]] = []
     for found in re.finditer(r"\S[^\n]*(?:\n(?!\s*\n)[^\n]*\S[^\n]*)*", text):
-        depth = _depth(found[0], section)
-        yield Block(found.start(), found.end(), _entered(section, depth, found[0]), heading=depth > 0)
+        yield _line(found.start(), found.end(), found[0])
 
 
-def _entered(section: list[tuple[int, str]], depth: int, title: str) -> tuple[str, ...]:
-    """The path of headings at a block; where that is a heading, of a depth above 0, `section` has it from now on."""
-    if depth:
-        name = clean(title).replace("\n", " ")
-        section[:] = [(level, above) for level, above in section if level < depth] + [(depth, name)]
-    return tuple(name for _, name in section)
+def _line(start: int, end: int, words: str) -> _Part:
+    """A paragraph; a heading, though it has no markup, where it reads like the title of a chapter."""
+    if len(words) > _LONGEST_TITLE or "\n" in words or is_entry(words):
+        return _Part(start, end, "")
+    title = clean(words)
+    found = _CHAPTER.fullmatch(title)
+    return _Part(start, end, title, _DEPTHS[found["zh"] or found["en"]] if found else 0)
 
 
-def _depth(line: str, section: list[tuple[int, str]]) -> int:
-    """That of a line which is no heading by its markup and reads like the title of a chapter, else 0."""
-    if len(line) > _LONGEST_TITLE or "\n" in line or is_entry(line):
-        return 0
-    title = clean(line)
-    if found := _CHAPTER.fullmatch(title):
-        return _DEPTHS[found["zh"] or found["en"]]
-    return (section[-1][0] if section else 1) if is_title_of_none(title) else 0
+def _blocks(parts: Sequence[_Part], size: int) -> Iterator[Block]:
+    """The blocks of a text of this size with the paths of headings that they stand under."""
+    section: list[tuple[int, str]] = []
+    for part, ahead in zip(parts, _ahead(parts), strict=True):
+        depth = under = part.depth
+        if not depth and is_title_of_none(part.title) and _is_matter((ahead or size) - part.start, size, bool(ahead)):
+            # It takes the place of the heading above, and ends with the next.
+            depth, under = _DEEPEST, section[-1][0] if section else 1
+        if depth:
+            section = [(level, name) for level, name in section if level < under]
+            if _CHAPTER.fullmatch(part.title):
+                # No chapter stands under a preface, whatever their depths.
+                section = list(itertools.takewhile(lambda above: not is_title_of_none(above[1]), section))
+            section.append((depth, part.title))
+        yield Block(part.start, part.end, tuple(name for _, name in section), heading=depth > 0, kind=part.kind)
+
+
+def _ahead(parts: Sequence[_Part]) -> list[int]:
+    """For each part where the next one begins that opens content, 0 where none does."""
+    starts, ahead = [], 0
+    for part in reversed(parts):
+        starts.append(ahead)
+        ahead = part.start if part.opens else ahead
+    return starts[::-1]
+
+
+def _is_matter(extent: int, size: int, followed: bool) -> bool:
+    """Whether so many characters can be a preface or a list."""
+    return extent <= LONGEST_MATTER and (followed or extent <= MATTER_SHARE * size)

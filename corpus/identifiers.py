@@ -52,7 +52,8 @@ _EMAIL = re.compile(
 )
 _SAID = r"(?:号码?|群|主|是|为|就是|名字?|叫做?|[iI][dD]|账号|同号|我的?|[:：=,，~→\s（(【\[]){0,6}"
 _WECHAT = re.compile(
-    rf"""(?=[微威薇维徽溦卫vw加+➕绿])(?:微信|[威薇维徽溦卫v]信|(?<![a-z])(?:we\s?chat|weixin|v\s?x|wx)(?![a-z])|[加+➕]\s?[薇微威卫v]|[薇溦]|绿泡泡
+    rf"""(?=[微威薇维徽溦卫vw加+➕绿])
+    (?:微信|[威薇维徽溦卫v]信|(?<![a-z])(?:we\s?chat|weixin|v\s?x|wx)(?![a-z])|[加+➕]\s?[薇微威卫v]|[薇溦]|绿泡泡
     |(?P<weak>(?<![a-z])v(?![a-z])|[加+➕]\s?我))
     (?:(?P<said>{_SAID})|[^\na-z0-9。！？]{{1,8}})(?P<id>[a-z0-9][\w-]{{4,29}})""",
     re.IGNORECASE | re.ASCII | re.VERBOSE,

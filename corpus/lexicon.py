@@ -40,7 +40,7 @@ def one_of(words: Iterable[str]) -> str:
     One look at a character tells where none of them begins: most places need no more.
     """
     longest_first = sorted(words, key=len, reverse=True)
-    begins = "".join({re.escape(word[0]): None for word in longest_first})
+    begins = "".join(sorted({re.escape(word[0]) for word in longest_first}))
     return f"(?=[{begins}])(?:{'|'.join(map(re.escape, longest_first))})"
 
 

@@ -24,7 +24,7 @@ _TITLE = re.compile(
 )
 _PAGE = r"[(（]?(?:\d{1,4}|[ivxl]{1,6})[)）]?"
 _NUMBERED = (
-    r"(?:第\S{1,4}[编篇章节]|(?:Chapter|Section|Part|Unit)\s+\w+|\d{1,2}(?:\.\d{1,2}){0,3}\.?"
+    r"(?:第\S{1,4}(?:[编篇章节讲课]|部分|单元)|(?:Chapter|Section|Part|Unit|Lesson)\s+\w+|\d{1,2}(?:\.\d{1,2}){0,3}\.?"
     r"|[一二三四五六七八九十]{1,3}、)"
 )
 _PLACES = r"\d{1,4}(?:\s?[-–—~]\s?\d{1,4})?"

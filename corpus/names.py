@@ -13,7 +13,9 @@ from psyche.corpus.identifiers import Span
 from psyche.corpus.lexicon import COMPOUND, EVERYDAY, LISTS, SURNAMES, Words, characters, one_of
 from psyche.corpus.text import HAN
 
-_ENOUGH, _WORD = 4, -9
+_ENOUGH = 4
+# What a character counts that is a word of its own; nothing outweighs it.
+_NEVER = -9
 
 _GIVEN, _POSSIBLE, _ORDINARY = (characters(name) for name in ("given", "possible", "ordinary"))
 _PETS, _WORDS = frozenset(LISTS["pets"]), frozenset(LISTS["no_nicknames"])
@@ -30,8 +32,8 @@ _NAMING = re.compile(
     r"(?:(?:叫做?|名字[叫是为]?|[本真大小乳]名叫?|网名叫?|昵称|[起取]名|署名|笔名|化名)[:：“\"（(]{0,2}"
     r"|(?:姓名|户名|[收付]款人|联系人)[:：] ?)$"
 )
-# The last character of all that stands before a name alone; most places have none before them.
-_CUES = frozenset(("", *"\n叫做名字是为称:：“\"（( ", *(word[-1] for word in _KIN)))
+# The last characters of what names somebody, and where somebody is greeted; before most places stands none of them.
+_CUES = frozenset(("", *'\n叫做名字是为称:：“"（( ', *(word[-1] for word in _KIN)))
 _SELF = re.compile(r"(?:[我俺、@]|HR)$")
 _BESIDE = re.compile(r"[和跟与找让给被把对喊问骂是]$")
 _SAYS = re.compile(
@@ -65,9 +67,10 @@ _BY_NAME = re.compile(
     rf"|叫做?{_QUOTED.format('told')}(?=的(?:网友|人|姐|哥|姑娘|[男女][生孩]))",
     re.MULTILINE,
 )
-_PINYIN = f"(?:{one_of(LISTS['pinyin'])})"
+_PINYIN = one_of(LISTS["pinyin"])
 _LATIN = re.compile(
-    rf"(?=[A-Z])(?<![A-Za-z])(?:{_PINYIN} [A-Z][a-z]{{1,9}}|[A-Z][a-z]{{1,9}} {_PINYIN}|{one_of(LISTS['english'])})(?![A-Za-z])"
+    r"(?=[A-Z])(?<![A-Za-z])"
+    rf"(?:{_PINYIN} [A-Z][a-z]{{1,9}}|[A-Z][a-z]{{1,9}} {_PINYIN}|{one_of(LISTS['english'])})(?![A-Za-z])"
     rf"|(?:{one_of(LISTS['kin'])}|[叫友蜜事名]) ?(?P<cued>[A-Z][a-z]{{1,9}})(?![A-Za-z])"
     r"|(?=[DM])(?<![A-Za-z])(?:Mr|Mrs|Ms|Miss|Dr)\.? ?(?P<titled>[A-Z][a-z]{1,11})(?![A-Za-z])"
 )
@@ -100,11 +103,10 @@ def _evidence(text: str, start: int, middle: int, end: int, words: Words) -> int
     if not _HAN.fullmatch(given) or (len(given) > 1 and words.tag(start, middle + 1)[:2] not in ("", "nr", "nz")):
         return 0
     cue = _cue(text, start, end)
-    weight = sum(_weight(text, place, words, cue) for place in range(middle, end))
-    # Nothing else outweighs a single word.
-    if weight < _WORD / 2:
+    weights = [_weight(text, place, words, cue) for place in range(middle, end)]
+    if _NEVER in weights:
         return 0
-    score = (1 if text[start:middle] in EVERYDAY else 2) + cue + weight + _before(_BESIDE, text, start)
+    score = (1 if text[start:middle] in EVERYDAY else 2) + cue + sum(weights) + _before(_BESIDE, text, start)
     score += 2 * bool(_TITLE.match(text, end)) or bool(_SAYS.match(text, end))
     strong = all(char in _GIVEN for char in given)
     if tag := words.tag(start, end):
@@ -115,11 +117,13 @@ def _evidence(text: str, start: int, middle: int, end: int, words: Words) -> int
 
 def _cue(text: str, start: int, end: int) -> int:
     """How much the words before a name tell, and a colon after it at the beginning of a line."""
-    before = text[start - 1 : start]
-    line = before in ("", "\n") and text[end : end + 1] in tuple("：:")
-    if line or (before in _CUES and _before(_NAMING, text, start)):
-        return 3
-    return 2 * ((before in _CUES and _after_kin(text, start)) or _before(_SELF, text, start))
+    if (before := text[start - 1 : start]) in _CUES:
+        line = before in ("", "\n") and text[end : end + 1] in tuple("：:")
+        if line or _before(_NAMING, text, start):
+            return 3
+        if _after_kin(text, start):
+            return 2
+    return 2 * _before(_SELF, text, start)
 
 
 def _weight(text: str, place: int, words: Words, cue: int) -> int:
@@ -127,11 +131,11 @@ def _weight(text: str, place: int, words: Words, cue: int) -> int:
     char, tag = text[place], words.tag(place, place + 1)[:1]
     if char in _ORDINARY:
         # 我叫张开: after such words even an ordinary one may be a name.
-        return -1 if cue == 3 and tag not in tuple("upr") else _WORD
+        return -1 if cue == 3 and tag not in tuple("upr") else _NEVER
     if char in _GIVEN:
         return 2
     if tag and tag in "dpcrqu":
-        return _WORD
+        return _NEVER
     return int(char in _POSSIBLE or (cue > 0 and tag != "v"))
 
 

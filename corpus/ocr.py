@@ -20,6 +20,9 @@ from psyche.corpus.boxes import page_text, straight
 from psyche.corpus.errors import InputError
 from psyche.corpus.images import MOST_PIXELS
 
+WEIGHTS = "PP-OCRv6-small"
+"""Which weights read; they come with the package."""
+
 PAGE_SECONDS = 120.0
 """What a page may take, the start of the process included; a full one costs 4 to 10 of processor time."""
 

@@ -14,6 +14,7 @@ from psyche.corpus.places import places
 from psyche.corpus.surrogates import TOKEN, neutral, surrogates
 from psyche.corpus.times import ages, dates
 
+# Where four sets of names do not read back as names, hardly another one does.
 _TURNS = 4
 # What is found again where nothing points at it, from how many characters on and up to how many.
 _SHORTEST: dict[Kind, int] = {"name": 2, "school": 3, "hospital": 3, "employer": 3}
@@ -110,8 +111,9 @@ def _mentions(text: str, known: Mapping[str, Kind]) -> Iterator[Span]:
     starts = [start for start, char in enumerate(text) if char in begins]
     for length in sorted({len(name) for name in known if len(name) <= _LONGEST_NAME}, reverse=True):
         for start in starts:
-            if kind := known.get(text[start : start + length]):
-                yield Span(kind, start, start + length)
+            end = start + length
+            if end <= len(text) and (kind := known.get(text[start:end])):
+                yield Span(kind, start, end)
 
 
 def _disjoint(text: str, spans: Iterable[Span]) -> Iterator[Span]:

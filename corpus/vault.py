@@ -44,9 +44,7 @@ class Vault:
         try:
             self._fernet = Fernet(key)
         except ValueError:
-            raise InputError(
-                f"{path}: opened with what is not a key; give 32 bytes in URL-safe base64 in {KEY}"
-            ) from None
+            raise InputError(f"{KEY} or vault.key: not a key; give 32 bytes in URL-safe base64") from None
         self._hash_key = hashlib.sha256(b"post ids\n" + key).digest()
         with self._storage_errors():
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))

@@ -13,7 +13,7 @@ from psyche.agents.exchange import Carrier, Reply, Request, deliver
 from psyche.corpus.errors import BudgetError, PrivacyError, PsycheError
 from psyche.engine.journal import Journal
 from psyche.engine.lane import Lane
-from psyche.engine.runfile import Price, RunFile
+from psyche.engine.runfile import OCR, Price, RunFile
 from psyche.engine.tally import Tally
 
 CHARS_PER_TOKEN = 1.0
@@ -37,12 +37,13 @@ class Desk:
     def __init__(self, run: RunFile, journal: Journal, tally: Tally) -> None:
         self._journal = journal
         self._tally = tally
-        self._prices = {model.endpoint(): model.price for model in run.models.values()}
+        models = {"ocr": OCR} | run.models
+        self._prices = {model.endpoint(): model.price for model in models.values()}
         self._lanes = {
             model.endpoint(): Lane(name, in_flight=model.in_flight, attempts=model.attempts)
-            for name, model in run.models.items()
+            for name, model in models.items()
         }
-        self._local = {run.models[name].endpoint() for name in run.locals}
+        self._local = {model.endpoint() for model in models.values() if model.is_local}
         self._budget = Budget(run.budget, journal.spent())
         self._asking: dict[str, asyncio.Task[Reply]] = {}
         self._open = True

@@ -16,7 +16,6 @@ from pathlib import Path
 from psyche.agents.exchange import carrier
 from psyche.agents.transcriber import transcribe
 from psyche.corpus.errors import AnswerError, InputError, PsycheError, UnreadableError
-from psyche.corpus.ocr import OcrWorker
 from psyche.corpus.records import File, Reject
 from psyche.corpus.vault import Vault, vault_key
 from psyche.engine.archive import PAGE, Archive, Result
@@ -85,8 +84,6 @@ class Intake:
         self._vault: Vault | None = None
         self._stop = stop
         self._forgotten = Forgotten.of(archive)
-        self._ocr = OcrWorker()
-        self._ocr_is_free = asyncio.Lock()
 
     async def take_in(self, sources: Sequence[Source]) -> None:
         """Read what was not read before, then pass all records on to the stage `read`."""
@@ -105,7 +102,6 @@ class Intake:
                 for _ in range(READERS):
                     readers.create_task(self._reader(work, tally))
         finally:
-            self._ocr.close()
             if self._vault:
                 self._vault.close()
             self._tally.latest = ""
@@ -183,17 +179,13 @@ class Intake:
         await self._archive.leave_note("read", self._route.chains["read"])
 
     def _transcriber(self, source: Source, visit: _Visit) -> Transcriber:
-        """Whoever reads the page images of a file: the model that the run file names, else the embedded OCR."""
+        """Whoever reads the page images of a file; a page that cannot be read costs that page."""
         file = source.file
         role = self._run.transcriber(local=not file.origin.remote)
 
         async def one(number: int, image: bytes) -> str:
             try:
-                if role:
-                    return await transcribe({"transcriber": role}, file.language, image)
-                async with self._ocr_is_free:
-                    self._desk.admit()
-                    return await asyncio.to_thread(self._ocr.transcribe, image)
+                return await transcribe({"transcriber": role}, file.language, image)
             except UnavailableError:
                 raise
             except (AnswerError, InputError) as error:

@@ -72,8 +72,9 @@ def estimate(run: RunFile, base: Path, directory: Path) -> tuple[list[Estimate],
         _estimate(run, f"solver {name}", calls["solver"], chars, pilot.get("solver"), role)
         for name, role in run.context().solvers.items()
     ]
-    if reader := run.transcriber():
-        found.append(_estimate(run, "transcriber", counts["page images"], 0, pilot.get("transcriber"), reader))
+    if "transcriber" in run.roles:
+        role = run.role("transcriber")
+        found.append(_estimate(run, "transcriber", counts["page images"], 0, pilot.get("transcriber"), role))
     return [one for one in found if one.calls], counts
 
 

@@ -100,6 +100,10 @@ class ModelSection(Section):
         )
 
 
+OCR = ModelSection(connect="ocr", in_flight=1, attempts=1)
+"""What reads page images where no model is named for it."""
+
+
 class RoleSection(Section):
     """How an agent samples. What is left out is taken from `[roles.default]`."""
 
@@ -221,16 +225,11 @@ class RunFile(Section):
             name = self.locals[0]
         return Role(endpoint=self.models[name].endpoint(), **chosen)
 
-    def transcriber(self, *, local: bool = False) -> Role | None:
-        """The role that reads page images; None where the embedded OCR is to do it."""
-        if "transcriber" not in self.roles:
-            return None
+    def transcriber(self, *, local: bool = False) -> Role:
+        """The role that reads page images: the embedded OCR unless the file names a model, and that may see them."""
         role = self.role("transcriber")
-        return None if local and role.endpoint not in self._local_endpoints else role
-
-    @property
-    def _local_endpoints(self) -> list[Endpoint]:
-        return [self.models[name].endpoint() for name in self.locals]
+        known = [self.models[name].endpoint() for name in self.locals] if local else [role.endpoint]
+        return role if "transcriber" in self.roles and role.endpoint in known else Role(endpoint=OCR.endpoint())
 
     def context(self, *, local: bool = False) -> Context:
         """What the graphs are given; for records that are to stay on machines of yours, a `local` one."""

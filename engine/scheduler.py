@@ -97,7 +97,8 @@ class Scheduler:
             casts["local"] = self._at_home
         speakers = {name: _speakers(context) for name, context in casts.items()}
         for name, local in (("remote", False), ("local", True)):
-            if name in speakers and (reader := self._run.transcriber(local=local)):
+            if name in speakers:
+                reader = self._run.transcriber(local=local)
                 speakers[name]["transcriber"] = identity(reader.endpoint.connect)
         return speakers
 

@@ -125,9 +125,8 @@ def _cast(stage: Stage, context: Context) -> dict[str, Any]:
 
 def _transcribers(run: RunFile) -> list[Any]:
     """Who reads page images."""
-    roles = [run.transcriber(local=local) for local in (False, True)]
-    told = [load("transcriber", language).digest for language in _languages(run)] if any(roles) else []
-    return [told, *(_role(role) if role else "embedded" for role in roles)]
+    told = [load("transcriber", language).digest for language in _languages(run)]
+    return [told, *(_role(run.transcriber(local=local)) for local in (False, True))]
 
 
 def _tokenizer(run: RunFile) -> str:

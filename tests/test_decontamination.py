@@ -144,6 +144,20 @@ def test_another_question_on_a_held_out_case_is_found_though_its_case_stands_in_
     assert found == [["vignette"], ["vignette"]]
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        question("该求助者的主要症状有哪些？", case=CASE),
+        question("首选的疗法是", "暴露疗法", "音乐疗法", case=CASE),
+        question(CASE + "该求助者的主要症状有哪些？"),
+    ],
+)
+def test_an_item_with_its_case_in_its_stem_protects_that_case(asked: Question) -> None:
+    held = holdout(question(CASE + "请分析该求助者的主要症状。"))
+    assert rules(held, asked) == ["containment"]
+    assert held.match(question(asked.stem.removeprefix(CASE), case=OTHER_CASE)) is None
+
+
 def test_an_item_without_an_answer_is_held_out_like_any_other() -> None:
     whole = {"question": STEM, "options": dict(zip("ABCD", OPTIONS, strict=True)), "explanation": "略" * 400}
     row = {"question": STEM, **dict(zip("ABCD", OPTIONS, strict=True)), "cells past the last column": ["x"]}

@@ -129,6 +129,42 @@ def test_a_title_in_running_text_of_markdown_opens_a_section_too(tmp_path: Path)
     assert [type(record) for record in records] == [Passage, Passage, Passage, Reject]
 
 
+@pytest.mark.parametrize(
+    ("name", "preface", "chapter"),
+    [
+        ("page.txt", "前言", "第一章 情绪"),
+        ("page.md", "前言", "第一章 情绪"),
+        ("page.md", "# 前言", "第一章 情绪"),
+        ("page.md", "前言", "### 情绪"),
+    ],
+)
+def test_no_chapter_stands_under_a_preface_whatever_their_depths(
+    tmp_path: Path, name: str, preface: str, chapter: str
+) -> None:
+    text = f"{preface}\n\n{PARAGRAPH}\n\n{chapter}\n\n{PARAGRAPH}\n"
+    first, second = read(page(tmp_path, text, name))
+    assert isinstance(first, Reject) and first.origin.section == ("前言",)
+    assert isinstance(second, Passage) and second.origin.section == (chapter.lstrip("# "),)
+
+
+@pytest.mark.parametrize("unit", ["编", "篇", "章", "节", "讲", "课", "部分", "单元"])
+def test_a_preface_ends_with_the_first_part_whatever_it_is_called(tmp_path: Path, unit: str) -> None:
+    titles = ["前言", f"第一{unit}", f"第二{unit} 意志", "参考文献"]
+    text = "\n\n".join(f"{title}\n\n{PARAGRAPH}" for title in titles)
+    records = read(page(tmp_path, text, "page.txt"), low=80, high=120)
+    assert [record.origin.section for record in records] == [(title,) for title in titles]
+    assert [type(record) for record in records] == [Reject, Passage, Passage, Reject]
+
+
+def test_a_line_that_reads_like_the_title_of_a_list_takes_no_book_with_it(tmp_path: Path) -> None:
+    articles = "\n\n".join(["前言", PARAGRAPH * 2, "延伸阅读", PARAGRAPH * 3, "情绪的表达", PARAGRAPH * 3])
+    book = f"前言\n\n{PARAGRAPH * 100}\n\n第一章\n\n{PARAGRAPH}"
+    for text in (articles, book):
+        records = read(page(tmp_path, text, "page.txt"))
+        assert all(isinstance(record, Passage) for record in records)
+        assert sum(record.text.count(SENTENCE) for record in records) == text.count(SENTENCE)
+
+
 def test_text_that_is_no_markdown_keeps_its_marks(tmp_path: Path) -> None:
     marked = f"{PARAGRAPH}记作 [a](b) 与 **p** 和 `q`。"
     (record,) = read(page(tmp_path, marked, "page.txt"))
@@ -199,6 +235,7 @@ def test_spans_of_any_text_map_back_to_it_in_order(text: str, markdown: bool) ->
         "记忆。\n" * 60_000,
         "记忆。\n\n" * 30_000,
         "# 记忆\n\n" * 30_000,
+        "记忆\n\n前言\n\n" * 15_000,
         "![" * 200_000,
         "[a](" * 100_000,
         "[a](b){" * 60_000,

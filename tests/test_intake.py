@@ -354,3 +354,24 @@ async def test_the_card_names_the_licence_of_every_row(tmp_path: Path) -> None:
     card = (tmp_path / "runs" / "trial" / "export" / "README.md").read_text("utf-8")
     assert "license: other" in card
     assert "| posts.json | CC-BY-NC-SA-4.0 | posts |" in card
+
+
+async def test_a_page_that_the_embedded_ocr_read_is_not_read_again_under_other_settings(tmp_path: Path) -> None:
+    words = "Working memory holds a few things for a short while. " * 14
+    (tmp_path / "page.png").write_bytes(image(scan(words)))
+    async with FakeServer(answer=answer) as server:
+        path = run_file(tmp_path, server.url, 2)
+        source(path, "page.png", licence='"CC0-1.0"', language='"en"')
+        code, _, err = await psyche("run", path, cwd=tmp_path)
+        assert (code, err) == (0, "")
+        before = page_calls(tmp_path)
+        path.write_text(path.read_text("utf-8") + "[chunk]\nlow = 60\nhigh = 90\n", "utf-8")
+        await psyche("run", path, cwd=tmp_path)
+    assert len(before) == 1 and page_calls(tmp_path) == before
+    _, trace, _ = await psyche("trace", file_id(tmp_path / "runs" / "trial" / "run.db", "page.png"), cwd=tmp_path)
+    assert "ocr:PP-OCRv6-small" in trace and "Working memory" in trace
+
+
+def page_calls(directory: Path) -> list[tuple[str, float]]:
+    with sqlite3.connect(directory / "runs" / "trial" / "run.db") as database:
+        return database.execute("SELECT key, at FROM call WHERE role = 'transcriber'").fetchall()

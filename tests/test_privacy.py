@@ -165,6 +165,11 @@ def test_an_institution_that_was_told_once_is_found_where_nothing_points_at_it()
     assert "优衣库" not in title + text
 
 
+def test_a_mention_at_the_end_of_a_text_is_as_long_as_the_name() -> None:
+    # Beside a longer name, which the text has no room for.
+    assert find("在优衣库上班，考到城关中学，优衣库")[-1] == ("employer", 14, 17)
+
+
 def test_the_same_original_has_the_same_surrogate_in_all_texts_of_a_post() -> None:
     masked = mask(["王老师不喜欢我", "我叫苏婉清，王老师打我", "苏婉清你好，打13912345678或139-1234-5678"])
     told = {secret.original: secret.surrogate for secret in masked.secrets}
