@@ -104,9 +104,7 @@ def _of_row(value: Any) -> Kind | Literal["bank or posts"] | None:
         return "bank"
     if {"question", "answer"} <= bank.keys():
         return "bank or posts"
-    if {"title", "text"} & post.keys():
-        return "posts"
-    return "dialogues" if sides else None
+    return "posts" if {"title", "text"} & post.keys() else None
 
 
 def _is_of_exam(item: Mapping[str, Any], bank: Mapping[str, Any]) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import NamedTuple
 
 from psyche.corpus.identifiers import Kind, Span, identifiers, plain
@@ -39,7 +40,7 @@ class Masked(NamedTuple):
 
 def find(text: str) -> list[Span]:
     """Personal data in a text, in order and without overlaps; in a time proportional to its length."""
-    return _find([text])[0]
+    return _find([text], _read)[0]
 
 
 def mask(texts: Sequence[str]) -> Masked:
@@ -48,9 +49,9 @@ def mask(texts: Sequence[str]) -> Masked:
     The surrogates of names depend on the rest of the text and on nothing else, so that they come out alike on every
     machine and tell nothing about another post. Masking what is masked changes nothing.
     """
-    found = _find(texts)
-    if not any(found):
-        return Masked(tuple(texts), ())
+    # Many a text is not changed by masking, and need not be read again.
+    read = cache(_read)
+    found = _find(texts, read)
     originals = list(_originals(texts, found))
     bare = {key: "" if key[0] == "name" else said for key, said in surrogates(originals, 0).items()}
     turn = _hash(_replace(texts, found, bare)[0])
@@ -58,7 +59,7 @@ def mask(texts: Sequence[str]) -> Masked:
         chosen = surrogates(originals, turn + step)
         masked, placed = _replace(texts, found, chosen)
         # Found again where they stand, they will be replaced by themselves.
-        if _find(masked) == placed:
+        if _find(masked, read) == placed:
             return Masked(masked, _secrets(chosen))
     return _without_names(texts, found, originals)
 
@@ -68,14 +69,14 @@ def _without_names(texts: Sequence[str], found: list[list[Span]], originals: lis
     masked = tuple(texts)
     while any(found):
         masked, _ = _replace(masked, found, neutral(originals))
-        found = _find(masked)
+        found = _find(masked, _read)
         originals += _originals(masked, found)
     return Masked(masked, _secrets(neutral(originals)))
 
 
-def _find(texts: Sequence[str]) -> list[list[Span]]:
+def _find(texts: Sequence[str], read: Callable[[str], list[Span]]) -> list[list[Span]]:
     plains = [plain(text) for text in texts]
-    found = [list(_disjoint(text, _recognised(text))) for text in plains]
+    found = [read(text) for text in plains]
     known = {
         text[start:end]: kind
         for text, spans in zip(plains, found, strict=True)
@@ -89,6 +90,11 @@ def _find(texts: Sequence[str]) -> list[list[Span]]:
         sorted(_disjoint(text, [*spans, *_mentions(text, known)]), key=lambda span: span.start)
         for text, spans in zip(plains, found, strict=True)
     ]
+
+
+def _read(text: str) -> list[Span]:
+    """What is recognised in a text by itself, without overlaps."""
+    return list(_disjoint(text, _recognised(text)))
 
 
 def _recognised(text: str) -> Iterator[Span]:

@@ -357,7 +357,7 @@ async def test_the_card_names_the_licence_of_every_row(tmp_path: Path) -> None:
 
 
 async def test_a_page_that_the_embedded_ocr_read_is_not_read_again_under_other_settings(tmp_path: Path) -> None:
-    words = "Working memory holds a few things for a short while. " * 14
+    words = " ".join(f"Working memory held {number} things for {number * 7} seconds." for number in range(2, 16))
     (tmp_path / "page.png").write_bytes(image(scan(words)))
     async with FakeServer(answer=answer) as server:
         path = run_file(tmp_path, server.url, 2)

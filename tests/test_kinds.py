@@ -38,7 +38,6 @@ from tests.paper import Layout, written
         ("a.txt", "来访者：睡不着。\n来访者：三个月了。\n", "dialogues"),
         ("a.jsonl", '{"messages": [{"role": "user", "content": "甲"}]}', "dialogues"),
         ("a.jsonl", '{"conversations": []}', "dialogues"),
-        ("a.jsonl", '{"user": "甲"}', "dialogues"),
         ("a.csv", "user,content\n甲,睡不着。\n", "posts"),
         ("a.txt", "记忆是人脑对经历过的事物的反映。\n它有三个环节。\n", "textbook"),
         ("a.txt", "书里的一章。" * 50 + "\n来访者：睡不着。\n咨询师：多久了？\n", "textbook"),
