@@ -24,7 +24,7 @@ def reveal_command(prefix: str, run: Path | None) -> None:
     secrets: tuple[Secret, ...] = ()
     # A run without personal data has no vault, and needs no key.
     if (directory / VAULT).is_file():
-        with Vault(directory / VAULT, vault_key()) as vault:
+        with Vault(directory / VAULT, vault_key(make=False)) as vault:
             secrets = vault.reveal(record)
     for secret in secrets:
         console.print(f"{secret.kind}: {secret.surrogate} → {secret.original}", soft_wrap=True, markup=False)

@@ -48,8 +48,9 @@ async def forget(database: Database, source: str) -> Dropped:
     ]
     with ExitStack() as open_:
         # Before anything is dropped: a key that is not there, or an index that is in use, must not leave a half.
-        directory = database.path.parent
-        vault = open_.enter_context(Vault(directory / VAULT, vault_key())) if (directory / VAULT).is_file() else None
+        vault = None
+        if (path := database.path.with_name(VAULT)).is_file():
+            vault = open_.enter_context(Vault(path, vault_key(make=False)))
         if index := index_of(archive):
             open_.enter_context(index)
         names, hashes = {*known.names, source}, {*known.contents, *contents}

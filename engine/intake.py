@@ -155,7 +155,7 @@ class Intake:
         for found in page:
             if found.secrets:
                 # Most runs hold no personal data, and need no key.
-                self._vault = self._vault or Vault(self._vault_path, vault_key())
+                self._vault = self._vault or Vault(self._vault_path, vault_key(make=not self._vault_path.exists()))
                 self._vault.keep(found.record.id, found.secrets)
         await self._archive.enter(chain, [found.record for found in page])
 

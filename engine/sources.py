@@ -34,9 +34,11 @@ class Source:
 def source_files(run: RunFile, base: Path) -> list[Source]:
     """Every file that the sources of a run file name, `base` being its directory, each once.
 
-    InputError where a path finds none, or two sources name a file on different terms.
+    A section that names the file itself goes before one that finds it in a folder. InputError where a path finds none,
+    or two others name a file on different terms.
     """
     found: dict[str, Source] = {}
+    named: dict[str, Source] = {}
     for section in run.sources:
         origin = Origin(
             source=section.path,
@@ -46,9 +48,10 @@ def source_files(run: RunFile, base: Path) -> list[Source]:
             remote=section.remote,
         )
         for source in _sources(base, section, origin, section.kind, section.language or run.language):
-            if found.setdefault(str(source.path), source).file != source.file:
+            those = named if source.path == base / Path(section.path).expanduser() else found
+            if those.setdefault(str(source.path), source).file != source.file:
                 raise InputError(f"{source.file.origin.source}: two sources name it on different terms; keep to one")
-    return list(found.values())
+    return list((found | named).values())
 
 
 def evaluation_files(run: RunFile, base: Path) -> list[Source]:

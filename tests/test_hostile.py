@@ -32,8 +32,8 @@ from tests.test_run import exported, psyche, rows, start
 from tests.test_sandbox import TEXT, children, misbehave, read
 from tests.test_sandbox import box as box
 
-ITEM = '{"question": "记忆的最后一个环节是什么？", "answer": "再现。"}'
-OTHER = '{"question": "意志的两个阶段是什么？", "answer": "准备与执行。"}'
+ITEM = '{"question": "记忆的最后一个环节是什么？", "question_type": "简答", "answer": "再现。"}'
+OTHER = '{"question": "意志的两个阶段是什么？", "question_type": "简答", "answer": "准备与执行。"}'
 CHAPTER: material.Blocks = [(1, "第一章 情绪"), (0, TEXT)]
 SHEET = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -102,7 +102,7 @@ def unpacking(document: bytes, name: str, size: int) -> bytes:
 def xlsx(more: str) -> bytes:
     """A workbook of two columns with one question, and with more rows in XML."""
     kind = "application/vnd.openxmlformats-officedocument.spreadsheetml"
-    cells = [("A1", "题目"), ("B1", "答案"), ("A2", "记忆的最后一个环节是什么？"), ("B2", "再现。")]
+    cells = [("A1", "题干"), ("B1", "答案"), ("A2", "记忆的最后一个环节是什么？"), ("B2", "再现。")]
     written = [f'<c r="{place}" t="inlineStr"><is><t>{text}</t></is></c>' for place, text in cells]
     sheet = f'<row r="1">{"".join(written[:2])}</row><row r="2">{"".join(written[2:])}</row>{more}'
     overrides = {"workbook": "sheet.main", "worksheets/sheet1": "worksheet"}
@@ -203,7 +203,7 @@ async def test_a_hostile_file_is_refused_with_its_reason(
         ("quotes.md", lambda: b">" * 100_000 + TEXT.encode(), ["Passage"]),
         ("rows.xlsx", lambda: xlsx("".join(f'<row r="{row}"/>' for row in range(3, 1_000_000))), ["Question"]),
         ("formulas.xlsx", lambda: xlsx('<row r="3"><c r="A3"><f>A3</f></c></row>' * 100_000), ["Question"]),
-        ("wide.csv", lambda: f"题目,答案{',' * 100_000}\n记忆是什么？,再现。{',' * 100_000}\n".encode(), ["Question"]),
+        ("wide.csv", lambda: f"题干,答案{',' * 100_000}\n记忆是什么？,再现。{',' * 100_000}\n".encode(), ["Question"]),
         ("separator.jsonl", lambda: ITEM.replace("的", "\u2028").encode(), ["Question"]),
         ("surrogates.jsonl", lambda: f'{ITEM}\n{{"question": "\\ud800"}}\n{OTHER}'.encode(), AROUND),
         ("deep.jsonl", lambda: f"{ITEM}\n{'[' * 900}{']' * 900}\n{OTHER}".encode(), ODD),

@@ -12,6 +12,8 @@ from typing import Any
 from zstandard import ZstdDecompressor
 
 from psyche.corpus.records import File, Origin
+from psyche.engine.runfile import load_run_file
+from psyche.engine.sources import source_files
 from tests.examinee import answer, bank, run_file
 from tests.fake_server import FakeServer
 from tests.material import image, scan
@@ -285,9 +287,15 @@ async def test_a_page_that_cannot_be_read_costs_the_page_and_is_named(tmp_path: 
     assert ledger_line(out, "files")[:3] == ["2", "2", "0"]
 
 
-async def test_a_file_that_two_sources_name_on_different_terms_is_refused(tmp_path: Path) -> None:
+async def test_two_patterns_that_find_a_file_must_agree_and_a_section_for_the_file_itself_goes_first(
+    tmp_path: Path,
+) -> None:
     path = run_file(tmp_path, "http://127.0.0.1:9/v1", 2)
-    source(path, "*.json", remote="false")
+    source(path, "*.json", licence='"MIT"')
+    run = load_run_file(path)
+    (found,) = source_files(run, tmp_path)
+    assert found.file.origin.licence == "CC0-1.0"
+    source(path, "b*.json", remote="false")
     code, _, err = await psyche("run", path, cwd=tmp_path)
     assert (code, err.count("\n")) == (2, 1)
     assert "bank.json: two sources name it on different terms" in err
