@@ -72,7 +72,9 @@ def guess(path: Path) -> Kind:
 def _of_table(path: Path) -> Kind:
     rows = list(itertools.islice(raw_rows(path, path.name, Headings(_KNOWN, _KNOWN, {})), PEEK))
     values = [row.value for row in rows if not row.problem]
-    if rows and not values:
+    if not rows:
+        raise InputError(f"{path.name}: no row in it")
+    if not values:
         place, problem = rows[0].place, rows[0].problem.removeprefix(f"{rows[0].place}: ")
         raise InputError(f"{path.name}: {place}: {problem}; mend it or set `kind` in the run file")
     kind = _of_rows(values)

@@ -37,13 +37,12 @@ class Desk:
     def __init__(self, run: RunFile, journal: Journal, tally: Tally) -> None:
         self._journal = journal
         self._tally = tally
-        models = {"ocr": OCR} | run.models
-        self._prices = {model.endpoint(): model.price for model in models.values()}
+        models = [("ocr", OCR), *run.models.items()]
+        self._prices = {model.endpoint(): model.price for _, model in models}
         self._lanes = {
-            model.endpoint(): Lane(name, in_flight=model.in_flight, attempts=model.attempts)
-            for name, model in models.items()
+            model.endpoint(): Lane(name, in_flight=model.in_flight, attempts=model.attempts) for name, model in models
         }
-        self._local = {model.endpoint() for model in models.values() if model.is_local}
+        self._local = {model.endpoint() for _, model in models if model.is_local}
         self._budget = Budget(run.budget, journal.spent())
         self._asking: dict[str, asyncio.Task[Reply]] = {}
         self._open = True

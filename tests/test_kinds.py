@@ -51,11 +51,17 @@ def test_a_kind_is_told_by_suffix_names_and_first_lines(tmp_path: Path, name: st
     assert guess(tmp_path / name) == kind
 
 
-@pytest.mark.parametrize(("name", "body"), [("a.csv", "甲,乙\n1,2\n"), ("a.json", "[]"), ("a.json", "[1]")])
+@pytest.mark.parametrize(("name", "body"), [("a.csv", "甲,乙\n1,2\n"), ("a.json", "[1]")])
 def test_a_table_of_unknown_names_asks_for_its_kind(tmp_path: Path, name: str, body: str) -> None:
     (tmp_path / name).write_text(body, "utf-8")
     with pytest.raises(InputError, match=r"cannot tell what this table holds; set `kind`"):
         guess(tmp_path / name)
+
+
+def test_an_empty_list_is_told_for_what_it_is(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("[]")
+    with pytest.raises(InputError, match="no row in it"):
+        guess(tmp_path / "a.json")
 
 
 @pytest.mark.parametrize("answer", ["可以先去医院看看，也可以和家人谈谈。", "抱抱你", ""])
