@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from psyche.agents.agent import Role
 from psyche.agents.exchange import chat_model
 from psyche.agents.providers import identity
 from psyche.corpus.decontamination import Holdout
@@ -92,15 +93,10 @@ class Scheduler:
 
     def _speakers(self) -> dict[str, dict[str, str]]:
         """The model of each agent and solver, as the dataset card names them, for both casts."""
-        casts = {"remote": self._context}
+        casts = {"remote": _speakers(self._context, self._run.transcriber())}
         if not all(source.remote for source in self._run.sources):
-            casts["local"] = self._at_home
-        speakers = {name: _speakers(context) for name, context in casts.items()}
-        for name, local in (("remote", False), ("local", True)):
-            if name in speakers:
-                reader = self._run.transcriber(local=local)
-                speakers[name]["transcriber"] = identity(reader.endpoint.connect)
-        return speakers
+            casts["local"] = _speakers(self._at_home, self._run.transcriber(local=True))
+        return casts
 
     def ledger(self) -> Ledger:
         """The ledger as it stands."""
@@ -178,9 +174,14 @@ class Scheduler:
         private = self._database.path.absolute().with_name(f"duplicates-{dedup.permutations}-{dedup.ngram}")
         directory = self._base / dedup.index if dedup.index else private
         groups, had = await grouped(self._archive, chain, dedup, directory)
-        for record_id, other in had.items():
-            rejected = ("rejected", "near_duplicate", f"kept {other} of another run")
-            await self._archive.commit(Result(stage.name, record_id, *rejected), fingerprint)
+        losers = iter(had.items())
+        # Those that wait together share a transaction.
+        while batch := list(itertools.islice(losers, PAGE)):
+            results = (
+                Result(stage.name, record_id, "rejected", "near_duplicate", f"kept {other} of another run")
+                for record_id, other in batch
+            )
+            await asyncio.gather(*(self._archive.commit(result, fingerprint) for result in results))
         self._tally.stages[stage.name].count(len(had))
         return groups
 
@@ -230,9 +231,10 @@ class Scheduler:
         return Result(stage.name, record.id, "ok", outputs=(record.id,)), [record]
 
 
-def _speakers(context: Context) -> dict[str, str]:
+def _speakers(context: Context, reader: Role) -> dict[str, str]:
     roles = {agent: context.roles[agent] for stage in STAGES for agent in stage.agents if agent != "solver"}
     roles |= {f"solver {name}": role for name, role in context.solvers.items()}
+    roles["transcriber"] = reader
     return {name: identity(role.endpoint.connect) for name, role in roles.items()}
 
 
