@@ -23,6 +23,7 @@ from psyche.corpus.records import (
     Record,
     Reject,
     Topic,
+    before,
 )
 from psyche.engine.archive import Archive, Result
 from psyche.engine.database import Database
@@ -116,16 +117,10 @@ def one(archive: Archive, prefix: str) -> str:
 
 def _ancestors(archive: Archive, record: Record) -> list[Record]:
     """What a record was made from, oldest first."""
-    before: Record
-    if isinstance(record, Example):
-        before = record.item
-    elif isinstance(record, ReasoningItem):
-        before = record.question
-    elif isinstance(record, Brief | Question) and record.origin.parent:
-        before = archive.load(record.origin.parent)
-    else:
-        return []
-    return [*_ancestors(archive, before), before]
+    made_of = before(record)
+    if made_of is None and isinstance(record, Brief | Question) and record.origin.parent:
+        made_of = archive.load(record.origin.parent)
+    return [*_ancestors(archive, made_of), made_of] if made_of else []
 
 
 def _tell(archive: Archive, record: Record, *, follow: bool) -> None:

@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict
 
@@ -22,6 +22,22 @@ Split = Literal["sft", "grpo"]
 Kind = Literal["textbook", "bank", "paper", "topics", "posts", "dialogues"]
 """What a source holds."""
 Script = Literal["simplified", "traditional"]
+Level = Literal["none", "low", "moderate", "high"]
+"""How much danger there is for life or limb, the least first."""
+Danger = Literal[
+    "ideation",
+    "plan",
+    "means",
+    "harm_to_others",
+    "abuse",
+    "minor",
+    "psychosis",
+    "eating",
+    "substance",
+    "pregnancy",
+    "third_party",
+]
+"""Of what kind; what each means and how grave it is, the crisis policy says."""
 
 
 class Value(BaseModel):
@@ -175,6 +191,111 @@ class Dialogue(Record):
     origin: Origin
 
 
+class Sign(Value):
+    """What speaks for a danger: words of the help-seeker as they stand, and who noticed.
+
+    The finding of a reviewer need not rest on one quote.
+    """
+
+    danger: Danger
+    level: Level
+    quote: str
+    by: Literal["rules", "model", "reviewer"]
+
+
+class Risk(Value):
+    """How grave the danger is that a help-seeker is in, or somebody near, and the signs of it."""
+
+    level: Level
+    signs: tuple[Sign, ...] = ()
+
+    @property
+    def dangers(self) -> tuple[Danger, ...]:
+        """The kinds of danger, each once, the gravest first."""
+        graver_first = sorted(self.signs, key=lambda sign: -grade(sign.level))
+        return tuple(dict.fromkeys(sign.danger for sign in graver_first))
+
+
+class Assessment(Record):
+    """A post or dialogue with the risk that was found in it, before anything is written.
+
+    `sound` are the numbers, from 0, of the replies to a post that give advice of substance; None where nobody judged.
+    """
+
+    subject: Post | Dialogue
+    risk: Risk
+    sound: tuple[int, ...] | None = None
+
+    @property
+    def words(self) -> str:
+        """All that the help-seeker says."""
+        if isinstance(self.subject, Post):
+            return f"{self.subject.title}\n{self.subject.text}".strip()
+        return "\n".join(turn.text for turn in self.subject.turns if turn.speaker == "seeker")
+
+
+class Fault(Value):
+    """What is wrong with a text: the rule that it breaks, and where or why."""
+
+    rule: str
+    detail: str
+
+
+class Draft(Value):
+    """One try at a text. A draft is accepted when it has fewer faults than the one before it; else that one stays.
+
+    `about` says what it is a draft of: `question`, `reply 1`, `chain` …
+    """
+
+    about: str
+    number: int
+    text: str
+    faults: tuple[Fault, ...]
+    accepted: bool
+
+
+class Session(Record):
+    """An empathetic dialogue written for a post, or rewritten from a dialogue, with every draft on the way."""
+
+    assessment: Assessment
+    turns: tuple[Turn, ...]
+    drafts: tuple[Draft, ...]
+
+
+class Layer(Value):
+    """One layer of a Chain of Empathy, and the words of the post that it rests on."""
+
+    text: str
+    quotes: tuple[str, ...]
+
+
+class Chain(Record):
+    """A Chain of Empathy: emotions and context, causes and beliefs, intent, strategy; then the answer.
+
+    The four layers are those of Empathy-R1.
+    """
+
+    assessment: Assessment
+    layers: tuple[Layer, Layer, Layer, Layer]
+    answer: str
+    drafts: tuple[Draft, ...]
+
+
+class Pair(Value):
+    """Two answers to one post, the better first. `kind` says why it is better, or what is wrong with the worse one."""
+
+    kind: Literal["professional", "votes", "cold", "generic", "unsafe", "off_topic", "flattering"]
+    chosen: str
+    rejected: str
+
+
+class Contrast(Record):
+    """A chain whose answer is set against worse ones that were written to be worse."""
+
+    chain: Chain
+    pairs: tuple[Pair, ...]
+
+
 class Round(Value):
     """One turn of the prompt-rationale loop.
 
@@ -242,6 +363,35 @@ class Rejection(Value):
     record: Example | None = None
 
 
+Proposal = Question | Example | Assessment | Session | Chain
+"""What a person may be asked about."""
+
+
+class Petition(Value):
+    """What a graph asks a person: why it hesitates, and what it would pass on."""
+
+    reason: str
+    detail: str
+    proposal: Proposal
+
+
+class Decision(Record):
+    """What a reviewer says of a proposal; `changes` are the fields that were edited, by their path.
+
+    `stage` and `record` name what was held, `at` is the time in UTC as ISO 8601 writes it.
+    """
+
+    stage: str
+    record: str
+    proposal: str
+    reviewer: str
+    at: str
+    verdict: Literal["accept", "edit", "reject"]
+    changes: dict[str, Any] = {}
+    note: str = ""
+    origin: Origin
+
+
 class Reject(Record):
     """A source item that no record could be made of: kept whole in `text`, with its reason."""
 
@@ -251,18 +401,32 @@ class Reject(Record):
     origin: Origin
 
 
+def grade(level: Level) -> int:
+    """A level as a number, 0 for none."""
+    return get_args(Level).index(level)
+
+
+def before(record: Record) -> Record | None:
+    """What a record holds that it was made of."""
+    for name in ("item", "question", "chain", "assessment", "subject"):
+        if isinstance(held := getattr(record, name, None), Record):
+            return held
+    return None
+
+
 def origin(record: Record) -> Origin:
     """Where a record comes from, by way of what it was made of."""
-    if isinstance(record, Example):
-        return record.item.question.origin
-    if isinstance(record, ReasoningItem):
-        return record.question.origin
+    if made_of := before(record):
+        return origin(made_of)
     found: Origin = record.origin  # type: ignore[attr-defined]
     return found
 
 
 KINDS: dict[str, type[Record]] = {
     kind.__name__.lower(): kind
-    for kind in (File, Passage, Topic, Post, Dialogue, Brief, Question, ReasoningItem, Example, Reject)
+    for kind in (
+        *(File, Passage, Topic, Post, Dialogue, Brief, Question, ReasoningItem, Example, Reject),
+        *(Assessment, Session, Chain, Contrast, Decision),
+    )
 }
 """Every kind of record by the first part of its ids."""
