@@ -25,6 +25,7 @@ app = typer.Typer(
 model = typer.Typer(help="The embedded language model.", no_args_is_help=True)
 app.add_typer(model, name="model")
 
+Verdict = Literal["accept", "edit", "reject"]
 RunFileArgument = Annotated[Path, typer.Argument(metavar="RUN.toml", help="The run file.")]
 RunOption = Annotated[
     Path | None,
@@ -57,6 +58,26 @@ def status(run: RunOption = None) -> None:
     from psyche.cli.show import status_command
 
     status_command(run)
+
+
+@app.command()
+def review(
+    reviewer: Annotated[str | None, typer.Option("--as", metavar="NAME", help="Who decides.")] = None,
+    record: Annotated[str | None, typer.Option("--on", metavar="ID", help="Decide this one, without asking.")] = None,
+    verdict: Annotated[Verdict | None, typer.Option("--say", help="What is decided, with --on.")] = None,
+    changes: Annotated[list[str] | None, typer.Option("--set", metavar="PATH=TEXT", help="A field edited.")] = None,
+    note: Annotated[str, typer.Option(help="Why, with --on.")] = "",
+    run: RunOption = None,
+) -> None:
+    """Decide what waits for a person; without a name, what waits and how far reviewers agree."""
+    from psyche.cli.review import decide_command, report_command, review_command
+
+    if reviewer is None:
+        report_command(run)
+    elif record is None or verdict is None:
+        review_command(run, reviewer)
+    else:
+        decide_command(run, reviewer, record, verdict, changes or [], note)
 
 
 @app.command()

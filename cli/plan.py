@@ -17,8 +17,9 @@ def plan_command(run_file: Path) -> None:
     directory = Path("runs") / run.name
     estimates, counts = estimate(run, run_file.parent, directory)
     console.print(
-        f"{counts['briefs']} questions to write, {counts['questions']} from banks,"
-        f" {counts['rejected']} source items not usable"
+        f"{counts['briefs']} questions to write, {counts['questions']} from banks, {counts['posts']} posts,"
+        f" {counts['dialogues']} dialogues, {counts['rejected']} source items not usable",
+        soft_wrap=True,
     )
     table = Table()
     for column in ("agent", "calls", "tokens in", "tokens out", "cost", "time"):

@@ -12,8 +12,13 @@ from rich.text import Text
 from psyche.cli.terminal import console, show_export, show_ledger, unreadable
 from psyche.corpus.errors import InputError, StorageError
 from psyche.corpus.records import (
+    Assessment,
     Brief,
+    Chain,
+    Contrast,
+    Decision,
     Dialogue,
+    Draft,
     Example,
     File,
     Passage,
@@ -22,6 +27,7 @@ from psyche.corpus.records import (
     ReasoningItem,
     Record,
     Reject,
+    Session,
     Topic,
     before,
 )
@@ -39,7 +45,7 @@ def status_command(run: Path | None) -> None:
     directory = run_directory(run)
     with Database(directory / "run.db", writable=False) as database:
         archive = Archive(database)
-        route = _route(archive, directory)
+        route = route_of(archive, directory)
         ledger = Ledger.of(database, route)
         spent = Journal(database).spent()
         unreadable(archive, route)
@@ -82,7 +88,7 @@ def export_command(run: Path | None, to: Path | None) -> None:
     directory = run_directory(run)
     with Database(directory / "run.db", writable=False) as database:
         archive = Archive(database)
-        route = _route(archive, directory)
+        route = route_of(archive, directory)
         held = asyncio.run(remembered(archive))
         export = Export(archive, route, Ledger.of(database, route), directory.name, held)
         show_export(export, to or directory / "export", directory / "private")
@@ -98,7 +104,8 @@ def run_directory(run: Path | None) -> Path:
     return found[-1].parent
 
 
-def _route(archive: Archive, directory: Path) -> Route:
+def route_of(archive: Archive, directory: Path) -> Route:
+    """The route of the latest invocation; StorageError where there was none."""
     note = archive.note("route")
     if note is None:
         raise StorageError(f"{directory}: nothing was run here yet")
@@ -125,12 +132,12 @@ def _ancestors(archive: Archive, record: Record) -> list[Record]:
 
 def _tell(archive: Archive, record: Record, *, follow: bool) -> None:
     console.print(f"[bold]{record.id}[/bold]  {escape(_headline(record))}")
-    for line in _lines(record):
+    for line in described(record):
         console.print(f"    {escape(line)}", soft_wrap=True)
     for result in archive.results(record.id):
         outcome = result.status if not result.reason else f"{result.status}: {result.reason}"
         calls = f" (calls: {len(result.calls)})" if result.calls else ""
-        style = {"ok": "green", "rejected": "yellow", "failed": "red"}[result.status]
+        style = {"ok": "green", "rejected": "yellow", "failed": "red", "held": "magenta"}[result.status]
         console.print(f"  → {result.stage}{calls}: [{style}]{escape(outcome)}[/{style}]")
         if result.detail:
             console.print(f"      {escape(result.detail)}", soft_wrap=True)
@@ -141,6 +148,11 @@ def _tell(archive: Archive, record: Record, *, follow: bool) -> None:
 
 
 def _headline(record: Record) -> str:
+    if isinstance(record, Assessment):
+        return f"risk {record.risk.level}{': ' if record.risk.signs else ''}{', '.join(record.risk.dangers)}"
+    if isinstance(record, Session | Chain):
+        accepted = sum(draft.accepted for draft in record.drafts)
+        return f"{accepted} of {len(record.drafts)} drafts accepted{', released' if record.released else ''}"
     if isinstance(record, File | Passage | Topic | Post | Dialogue | Question | Brief | Reject):
         origin = record.origin
         place = f" {origin.span[0]}–{origin.span[1]}" if origin.span else ""
@@ -153,7 +165,8 @@ def _headline(record: Record) -> str:
     return f"split {record.split}" if isinstance(record, Example) else ""
 
 
-def _lines(record: Record) -> list[str]:
+def described(record: Record) -> list[str]:
+    """What a record says, in lines."""
     if isinstance(record, Passage):
         return [record.text[:200]]
     if isinstance(record, Topic):
@@ -171,9 +184,29 @@ def _lines(record: Record) -> list[str]:
         return [*case, record.stem, *options, f"gold answer: {record.key}", *evidence]
     if isinstance(record, ReasoningItem):
         return _refinement(record)
+    if isinstance(record, Assessment):
+        return [f"{sign.danger} ({sign.level}, {sign.by}): {sign.quote}" for sign in record.risk.signs]
+    if isinstance(record, Session):
+        return [*_drafts(record.drafts), *(f"{turn.speaker}: {turn.text}" for turn in record.turns)]
+    if isinstance(record, Chain):
+        layers = [f"L{n}: {layer.text} [{' / '.join(layer.quotes)}]" for n, layer in enumerate(record.layers, 1)]
+        return [*_drafts(record.drafts), *layers, f"answer: {record.answer}"]
+    if isinstance(record, Contrast):
+        return [f"{pair.kind}: {pair.rejected}" for pair in record.pairs]
+    if isinstance(record, Decision):
+        return [f"{record.at} {record.reviewer}: {record.verdict} {record.note}", *record.changes]
     if isinstance(record, Example):
         return [f"{vote.solver}: {vote.parsed or f'unreadable ({vote.said!r})'}" for vote in record.votes]
     return [record.reason, record.text[:200]] if isinstance(record, Reject) else []
+
+
+def _drafts(drafts: tuple[Draft, ...]) -> list[str]:
+    """What was wrong with each draft; the accepted ones are in the record."""
+    return [
+        f"{draft.about}, draft {draft.number}: {'accepted' if draft.accepted else 'reverted'}"
+        + "".join(f"; {fault.rule} ({fault.detail})" for fault in draft.faults)
+        for draft in drafts
+    ]
 
 
 def _refinement(item: ReasoningItem) -> list[str]:

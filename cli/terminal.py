@@ -31,7 +31,7 @@ def duration(seconds: float | None) -> str:
 
 def show_ledger(ledger: Ledger) -> None:
     """Print the ledger, a row a stage and under it a row for each reason of a loss; and what does not balance."""
-    title = "Loss ledger: in = passed + rejected + failed + pending"
+    title = "Loss ledger: in = passed + rejected + failed + held + pending"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("stage", overflow="fold", min_width=18)
     for column in COLUMNS:
@@ -42,7 +42,11 @@ def show_ledger(ledger: Ledger) -> None:
             table.add_row(f"  {reason}", "", "", str(count), style="dim")
         for reason, count in line.failed.most_common():
             table.add_row(f"  {reason}", "", "", "", str(count), style="dim")
+        for reason, count in line.held.most_common():
+            table.add_row(f"  {reason}", "", "", "", "", str(count), style="dim")
     console.print(table)
+    if waiting := sum(line.held.total() for line in ledger.lines):
+        console.print(f"{waiting} wait for a person: `psyche review --as NAME`, then run again")
     for problem in ledger.imbalances() if ledger.complete else []:
         console.print(f"the ledger does not balance: {problem}", style="bold red")
 

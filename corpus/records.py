@@ -255,11 +255,15 @@ class Draft(Value):
 
 
 class Session(Record):
-    """An empathetic dialogue written for a post, or rewritten from a dialogue, with every draft on the way."""
+    """An empathetic dialogue written for a post, or rewritten from a dialogue, with every draft on the way.
+
+    `released` says that a reviewer let it out of where it was held.
+    """
 
     assessment: Assessment
     turns: tuple[Turn, ...]
     drafts: tuple[Draft, ...]
+    released: bool = False
 
 
 class Layer(Value):
@@ -272,13 +276,14 @@ class Layer(Value):
 class Chain(Record):
     """A Chain of Empathy: emotions and context, causes and beliefs, intent, strategy; then the answer.
 
-    The four layers are those of Empathy-R1.
+    The four layers are those of Empathy-R1. `released` is as in a session.
     """
 
     assessment: Assessment
     layers: tuple[Layer, Layer, Layer, Layer]
     answer: str
     drafts: tuple[Draft, ...]
+    released: bool = False
 
 
 class Pair(Value):
@@ -387,7 +392,7 @@ class Decision(Record):
     reviewer: str
     at: str
     verdict: Literal["accept", "edit", "reject"]
-    changes: dict[str, Any] = {}
+    changes: dict[str, str] = {}
     note: str = ""
     origin: Origin
 

@@ -23,8 +23,8 @@ _UNPACK = zstandard.ZstdDecompressor()
 
 @dataclass(frozen=True)
 class Result:
-    """What a stage made of a record. `status` is ok, rejected or failed; `outputs` are ids of records,
-    `calls` keys of the journal.
+    """What a stage made of a record. `status` is ok, rejected, failed, or held for a person to decide; `outputs` are
+    ids of records, `calls` keys of the journal.
     """
 
     stage: str
@@ -82,9 +82,19 @@ class Archive:
                 yield _unpack(record_id, body)
             last = page[-1][0]
 
-    def entries(self, chain: str) -> Iterator[Record]:
-        """All entries of a chain, ordered by id, page by page."""
-        return self.pending(chain, "")
+    def entries(self, chain: str, kind: type[Kind]) -> Iterator[Kind]:
+        """The entries of a chain of one kind, ordered by id, page by page."""
+        last, end = f"{kind.__name__.lower()}-", f"{kind.__name__.lower()}-\x7f"
+        query = (
+            "SELECT e.record, r.body FROM entry e JOIN record r ON r.id = e.record"
+            f" WHERE e.chain = ? AND e.record > ? AND e.record < ? ORDER BY e.record LIMIT {PAGE}"
+        )
+        while page := self._database.read(query, (chain, last, end)):
+            for record_id, body in page:
+                record = _unpack(record_id, body)
+                assert isinstance(record, kind)
+                yield record
+            last = page[-1][0]
 
     def count(self, chain: str, fingerprint: str) -> tuple[int, int]:
         """How many records entered, and how many of them have a result."""
@@ -132,6 +142,20 @@ class Archive:
         query = "INSERT OR IGNORE INTO entry SELECT ?, record FROM entry WHERE chain = ?"
         await self._database.write((query, (other, chain)))
 
+    async def reopen(self, fingerprint: str, proposals: Sequence[str]) -> None:
+        """Drop the results of a stage that hold one of these proposals, so that it is decided."""
+        query = "DELETE FROM result WHERE fingerprint = ? AND status = 'held'"
+        query += " AND outputs ->> 0 IN (SELECT value FROM json_each(?))"
+        await self._database.write((query, (fingerprint, orjson.dumps(proposals).decode())))
+
+    def held(self, chain: str, fingerprint: str) -> list[Result]:
+        """What of a chain waits for a person, ordered by record."""
+        query = (
+            f"SELECT {_COLUMNS} FROM entry e JOIN result r ON r.fingerprint = ? AND r.record = e.record"
+            " WHERE e.chain = ? AND r.status = 'held' ORDER BY r.record"
+        )
+        return [_result(row) for row in self._database.read(query, (fingerprint, chain))]
+
     async def pass_on(self, chain: str, fingerprint: str, next_chain: str, kind: str = "") -> None:
         """Enter into the next stage whatever results of an earlier run under the same fingerprint let through.
 
@@ -158,7 +182,7 @@ class Archive:
 
     def results(self, record_id: str) -> list[Result]:
         """Everything that stages made of a record, oldest first."""
-        query = f"SELECT {_COLUMNS} FROM result WHERE record = ? ORDER BY at"
+        query = f"SELECT {_COLUMNS} FROM result r WHERE record = ? ORDER BY at"
         return [_result(row) for row in self._database.read(query, (record_id,))]
 
     def first(self, chain: str, fingerprint: str, status: str) -> tuple[str, str] | None:
@@ -177,32 +201,6 @@ class Archive:
             " WHERE e.chain = ? AND r.reason = ? ORDER BY r.record"
         )
         return [(record, detail) for record, detail in self._database.read(query, (fingerprint, chain, reason))]
-
-    def passed(self, chain: str, fingerprint: str, kind: type[Kind]) -> Iterator[Kind]:
-        """The records of one kind that a stage let through, ordered by id, page by page."""
-        query = (
-            "SELECT e.record, b.body FROM entry e JOIN result r ON r.fingerprint = ? AND r.record = e.record"
-            " JOIN record b ON b.id = e.record"
-            " WHERE e.chain = ? AND r.status = 'ok' AND e.record > ? AND e.record GLOB ?"
-            f" ORDER BY e.record LIMIT {PAGE}"
-        )
-        last = ""
-        while page := self._database.read(query, (fingerprint, chain, last, f"{kind.__name__.lower()}-*")):
-            for record_id, body in page:
-                record = _unpack(record_id, body)
-                assert isinstance(record, kind)
-                yield record
-            last = page[-1][0]
-
-    def rejected(self, chain: str, fingerprint: str, reason: str) -> Iterator[Record]:
-        """The records that a stage made, but kept apart for this reason, ordered by id."""
-        query = (
-            "SELECT o.value, b.body FROM entry e JOIN result r ON r.fingerprint = ?"
-            " AND r.record = e.record, json_each(r.outputs) o JOIN record b ON b.id = o.value"
-            " WHERE e.chain = ? AND r.status = 'rejected' AND r.reason = ? ORDER BY o.value"
-        )
-        for record_id, body in self._database.read(query, (fingerprint, chain, reason)):
-            yield _unpack(record_id, body)
 
     def note(self, name: str) -> Any:
         """A value that an invocation left for later ones; None where there is none."""
@@ -225,7 +223,7 @@ def _kept(entering: Sequence[tuple[str, Record]], others: Sequence[Record] = ())
     return statements
 
 
-_COLUMNS = "stage, record, status, reason, detail, outputs, calls"
+_COLUMNS = "r.stage, r.record, r.status, r.reason, r.detail, r.outputs, r.calls"
 
 
 def _result(row: tuple[Any, ...]) -> Result:

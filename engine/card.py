@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from psyche.engine.ledger import COLUMNS, Ledger
 
 Place = tuple[str, str, str, str]
 """Source, licence, split and, of an example, rationale label."""
-REPORT = "decontamination.jsonl"
+REPORTS = ("decontamination.jsonl", "decisions.jsonl")
 
 
 def card(
@@ -19,6 +19,7 @@ def card(
     census: Mapping[Place, int],
     models: Mapping[str, Mapping[str, str]],
     stamp: Mapping[str, Any],
+    people: Sequence[str],
     *,
     private: bool,
 ) -> str:
@@ -33,7 +34,7 @@ def card(
         *(
             f"- {{config_name: {file.removesuffix('.jsonl')}, data_files: {file}}}"
             for file in rows
-            if rows[file] and file != REPORT
+            if rows[file] and file not in REPORTS
         ),
         "---",
         f"# {name}",
@@ -51,6 +52,7 @@ def card(
         "`blind` at the first try, `retried` after at least one wrong one. `grpo.jsonl` holds what every solver of",
         "cross-selection got wrong; `suspects.jsonl` what they all answered alike, against the gold answer.",
         "",
+        *people,
         "## Where it comes from",
         "",
         "| source | licence | split | rationale | items |",

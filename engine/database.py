@@ -35,7 +35,7 @@ CREATE TABLE IF NOT EXISTS record (
 CREATE TABLE IF NOT EXISTS entry (
     chain TEXT NOT NULL, record TEXT NOT NULL, PRIMARY KEY (chain, record)) WITHOUT ROWID;
 
--- what a stage with this fingerprint made of a record: status is ok, rejected or failed
+-- what a stage with this fingerprint made of a record: status is ok, rejected, failed or held
 CREATE TABLE IF NOT EXISTS result (
     stage TEXT NOT NULL, fingerprint TEXT NOT NULL, record TEXT NOT NULL,
     status TEXT NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL,

@@ -2,33 +2,43 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 
-from psyche.engine.stages import STAGES, Stage
+from psyche.corpus.records import Brief, Post, Question
+from psyche.engine.stages import FOLLOWING, STAGES, Stage
 
 SOURCES = (
-    ("textbooks", "textbooks, topics", STAGES[0].name),
-    ("banks", "question banks", next(stage.name for stage in STAGES if stage.graph is None)),
+    ("textbooks", "textbooks, topics", Brief),
+    ("banks", "question banks", Question),
+    ("posts", "posts, dialogues", Post),
 )
-SPLITS = (("sft", "sft.jsonl"), ("grpo", "grpo.jsonl"), ("suspects", "suspects.jsonl"))
+SPLITS = {
+    "select": ("sft.jsonl", "grpo.jsonl", "suspects.jsonl"),
+    "triage": ("crisis.jsonl",),
+    "vary": ("sft.jsonl", "sessions.jsonl", "chains.jsonl"),
+    "contrast": ("pairs.jsonl",),
+}
 
 
 def flowchart() -> str:
     """One box a stage, in it the nodes and edges of the graph that plays it."""
     lines = ["flowchart LR"]
-    lines += [f'  {name}[("{label}")] --> {stage}' for name, label, stage in SOURCES]
+    for name, label, kind in SOURCES:
+        lines += [f'  {name}[("{label}")] --> {stage.name}' for stage in FOLLOWING["read"] if kind in stage.takes]
     for stage in STAGES:
         lines += [f"  subgraph {stage.name}", "    direction TB", *_inside(stage), "  end"]
-    for before, after in itertools.pairwise(STAGES):
-        lines.append(f"  {before.name} -->|{before.gives.__name__}| {after.name}")
-    lines += [f'  {STAGES[-1].name} --> {name}[("{label}")]' for name, label in SPLITS]
+    for stage in STAGES:
+        for after in FOLLOWING[stage.name]:
+            passed = " or ".join(kind.__name__ for kind in stage.gives if kind in after.takes)
+            lines.append(f"  {stage.name} -->|{passed}| {after.name}")
+    for before, files in SPLITS.items():
+        lines += [f'  {before} --> {file.removesuffix(".jsonl")}[("{file}")]' for file in files]
     return "\n".join(lines)
 
 
 def _inside(stage: Stage) -> Iterator[str]:
     if stage.graph is None:
-        yield f"    {stage.name}_check(hold against evaluation sets)"
+        yield f"    {stage.name}_check({_BY_RULE[stage.name]})"
         return
     drawn = stage.graph.get_graph()
     inner = {name for name in drawn.nodes if not name.startswith("__")}
@@ -38,6 +48,10 @@ def _inside(stage: Stage) -> Iterator[str]:
     for edge in drawn.edges:
         if edge.source in inner and edge.target in inner:
             yield f"    {stage.name}_{edge.source} {'-.->' if edge.conditional else '-->'} {stage.name}_{edge.target}"
+
+
+_BY_RULE = {"decontaminate": "hold against evaluation sets", "vary": "let few begin alike"}
+"""What stages do that ask no model."""
 
 
 if __name__ == "__main__":

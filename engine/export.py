@@ -12,7 +12,7 @@ import errno
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,12 +23,26 @@ import orjson
 from psyche.corpus.decontamination import Holdout
 from psyche.corpus.errors import StorageError
 from psyche.corpus.licences import publishable
-from psyche.corpus.records import Dialogue, Example, Post, Question, Record, origin
+from psyche.corpus.records import (
+    Assessment,
+    Chain,
+    Contrast,
+    Dialogue,
+    Example,
+    Post,
+    Question,
+    Record,
+    Session,
+    before,
+    origin,
+)
 from psyche.engine import rows
-from psyche.engine.archive import Archive
+from psyche.engine.archive import Archive, Result
 from psyche.engine.card import Place, card
+from psyche.engine.docket import Docket
 from psyche.engine.holdout import CONTAMINATED, match
 from psyche.engine.ledger import Ledger
+from psyche.engine.people import told
 from psyche.engine.stages import Route
 
 Kept = TypeVar("Kept", bound=Record)
@@ -52,6 +66,7 @@ class Export:
         self._ledger = ledger
         self._name = name
         self._held = held
+        self._docket = Docket.of(archive)
         self._models: dict[str, dict[str, str]] = archive.note("models") or {}
 
     def write(self, target: Path, *, private: bool = False) -> list[Written]:
@@ -59,12 +74,9 @@ class Export:
 
         What that replaces is whole until the rename. StorageError where that fails.
         """
-        tables: dict[str, Iterator[dict[str, Any]]] = {
-            "sft.jsonl": (rows.sft(e) | self._models_of(e) for e in self._examples(private) if e.split == "sft"),
-            "grpo.jsonl": (rows.grpo(e) | self._models_of(e) for e in self._examples(private) if e.split == "grpo"),
-            "suspects.jsonl": (rows.suspect(e) | self._models_of(e) for e in self._suspects(private)),
-            "posts.jsonl": map(rows.post, self._read(Post, private)),
-            "dialogues.jsonl": map(rows.dialogue, self._read(Dialogue, private)),
+        shelves = {name: self._rows(name, private) for name in _ROWS}
+        tables = shelves | {
+            "decisions.jsonl": self._decisions(private),
             "decontamination.jsonl": self._matches(private),
         }
         try:
@@ -72,7 +84,8 @@ class Export:
             written = [_write(target / file, lines) for file, lines in tables.items()]
             counts = {file.name: file.rows or 0 for file in written}
             census = self._places(private)
-            text = card(self._name, self._ledger, counts, census, self._models, self._stamp, private=private)
+            people = self._people(private)
+            text = card(self._name, self._ledger, counts, census, self._models, self._stamp, people, private=private)
             written.append(_write(target / "README.md", [text]))
             files = {file.name: {"rows": file.rows, "sha256": file.sha256} for file in written}
             manifest = {"files": files, "decontamination": self._stamp}
@@ -91,11 +104,13 @@ class Export:
     def _places_of_all(self) -> Counter[tuple[bool, Place]]:
         """What there is to export, counted by whether it is private, source, licence, split and rationale label."""
         census: Counter[tuple[bool, Place]] = Counter()
-        for split, record in self._everything():
-            if record.id not in self._contaminated:
-                place = origin(record)
-                label = record.item.label if isinstance(record, Example) else ""
-                census[not publishable(place), (place.source, place.licence, split, label)] += 1
+        for name in _ROWS:
+            for record in self._shelf(name):
+                if record.id not in self._contaminated:
+                    place = origin(record)
+                    label = record.item.label if isinstance(record, Example) else ""
+                    split = name.removesuffix(".jsonl")
+                    census[not publishable(place), (place.source, place.licence, split, label)] += 1
         return census
 
     def _places(self, private: bool) -> Counter[Place]:
@@ -106,7 +121,7 @@ class Export:
         """What stands in an evaluation set, however it got so far."""
         if not len(self._held):
             return set()
-        return {record.id for _, record in self._everything() if match(self._held, record)}
+        return {record.id for name in _ROWS for record in self._shelf(name) if match(self._held, record)}
 
     @cached_property
     def _stamp(self) -> dict[str, Any]:
@@ -117,36 +132,66 @@ class Export:
             "removed_at_export": len(self._contaminated),
         }
 
-    def _everything(self) -> Iterator[tuple[str, Record]]:
-        """Every record that could be exported, with its split."""
-        chain, fingerprint = self._route.chains["read"], self._route.fingerprints["read"]
-        for record in self._archive.entries(self._route.chains["export"]):
-            assert isinstance(record, Example)
-            yield record.split, record
-        yield from (("suspects", record) for record in self._all_suspects())
-        for kind, split in ((Post, "posts"), (Dialogue, "dialogues")):
-            yield from ((split, record) for record in self._archive.passed(chain, fingerprint, kind))
+    def _rows(self, name: str, private: bool) -> Iterator[dict[str, Any]]:
+        """The rows of a file, each with the models that spoke for it."""
+        for record in self._shelf(name):
+            if self._goes(record, private):
+                yield from (row | self._models_of(record) for row in _ROWS[name](record))
 
-    def _all_suspects(self) -> Iterator[Record]:
-        return self._archive.rejected(self._route.chains["select"], self._route.fingerprints["select"], "suspect_label")
+    def _shelf(self, name: str) -> Iterator[Record]:
+        """The records that a file is made of."""
+        match name:
+            case "sft.jsonl":
+                yield from (one for one in self._made(Example) if one.split == "sft")
+                yield from (one for one in self._made(Session) if _released(one))
+            case "grpo.jsonl":
+                yield from (one for one in self._made(Example) if one.split == "grpo")
+            case "suspects.jsonl":
+                yield from (self._archive.load(one.outputs[0]) for one in self._waiting("select"))
+            case "sessions.jsonl":
+                yield from (one for one in self._made(Session) if _released(one))
+            case "chains.jsonl":
+                yield from (one for one in self._made(Chain) if _released(one))
+            case "pairs.jsonl":
+                yield from (one for one in self._made(Assessment) if one.sound is not None and one.risk.level != "high")
+                yield from (one for one in self._made(Contrast) if _released(one.chain))
+            case "posts.jsonl" | "dialogues.jsonl":
+                kind = Post if name == "posts.jsonl" else Dialogue
+                triaged = (one for one in self._triaged() if one.risk.level != "high")
+                yield from (one for one in triaged if isinstance(one.subject, kind))
+            case "crisis.jsonl":
+                yield from (one for one in self._triaged() if one.risk.level == "high")
+                held = (result for stage in ("triage", "counsel", "chain") for result in self._waiting(stage))
+                kept = (self._archive.load(one.outputs[0]) for one in held)
+                yield from (one for one in kept if _of(one).risk.level == "high")
+
+    def _made(self, kind: type[Kept]) -> Iterator[Kept]:
+        return self._archive.entries(self._route.chains["export"], kind)
+
+    def _triaged(self) -> Iterator[Assessment]:
+        """Posts and dialogues as triage left them; what was judged since is another record."""
+        return (one for one in self._made(Assessment) if one.sound is None)
+
+    def _waiting(self, stage: str) -> list[Result]:
+        return self._archive.held(self._route.chains[stage], self._route.fingerprints[stage])
 
     def _goes(self, record: Record, private: bool) -> bool:
         return publishable(origin(record)) is not private and record.id not in self._contaminated
 
-    def _examples(self, private: bool) -> Iterator[Example]:
-        for record in self._archive.entries(self._route.chains["export"]):
-            if isinstance(record, Example) and self._goes(record, private):
-                yield record
+    def _people(self, private: bool) -> list[str]:
+        """What the card says of help-seekers."""
+        shown: list[Iterator[Any]] = [
+            (record for name in names for record in self._shelf(name) if self._goes(record, private))
+            for names in (("posts.jsonl", "dialogues.jsonl", "crisis.jsonl"), ("sessions.jsonl", "chains.jsonl"))
+        ]
+        assessments = (record for record in shown[0] if isinstance(record, Assessment))
+        decisions = [one for one in self._docket.decisions if publishable(one.origin) is not private]
+        twice = self._docket.rated_twice()
+        return told(assessments, shown[1], self._rows("pairs.jsonl", private), decisions, twice)
 
-    def _suspects(self, private: bool) -> Iterator[Example]:
-        for record in self._all_suspects():
-            if isinstance(record, Example) and self._goes(record, private):
-                yield record
-
-    def _read(self, kind: type[Kept], private: bool) -> Iterator[Kept]:
-        """The records of this kind that the sources held."""
-        chain, fingerprint = self._route.chains["read"], self._route.fingerprints["read"]
-        return (found for found in self._archive.passed(chain, fingerprint, kind) if self._goes(found, private))
+    def _decisions(self, private: bool) -> Iterator[dict[str, Any]]:
+        """What reviewers decided of whatever this run still knows."""
+        return (rows.decision(one) for one in self._docket.decisions if publishable(one.origin) is not private)
 
     def _matches(self, private: bool) -> Iterator[dict[str, Any]]:
         """What was refused, with every evaluation item that it gives away; its wording stays here."""
@@ -162,9 +207,37 @@ class Export:
                     del row["wording"]
                     yield {"id": record_id, "source": origin(record).source, **row}
 
-    def _models_of(self, example: Example) -> dict[str, Any]:
-        cast = "remote" if origin(example).remote else "local"
+    def _models_of(self, record: Record) -> dict[str, Any]:
+        cast = "remote" if origin(record).remote else "local"
         return {"models": self._models.get(cast, {})}
+
+
+def _of(record: Record) -> Assessment:
+    """The assessment that a record holds or is."""
+    while not isinstance(record, Assessment):
+        held = before(record)
+        assert held
+        record = held
+    return record
+
+
+def _released(record: Session | Chain) -> bool:
+    """Whether it may be trained on: what comes of high risk, a person has let out."""
+    return record.released or record.assessment.risk.level != "high"
+
+
+_ROWS: dict[str, Callable[[Any], Iterator[dict[str, Any]]]] = {
+    "sft.jsonl": rows.sft,
+    "grpo.jsonl": rows.grpo,
+    "suspects.jsonl": rows.suspect,
+    "sessions.jsonl": rows.session,
+    "chains.jsonl": rows.chain,
+    "pairs.jsonl": rows.pairs,
+    "posts.jsonl": rows.post,
+    "dialogues.jsonl": rows.dialogue,
+    "crisis.jsonl": rows.held,
+}
+"""The files of an export, and the rows that a record becomes in each."""
 
 
 def _write(path: Path, rows: Iterable[dict[str, Any] | str]) -> Written:

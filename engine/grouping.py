@@ -46,8 +46,7 @@ def _grouped(archive: Archive, chain: str) -> tuple[list[list[str]], dict[str, s
     own: set[str] = set()
 
     def wordings() -> Iterator[Wording]:
-        for record in archive.entries(chain):
-            assert isinstance(record, Question)
+        for record in archive.entries(chain, Question):
             own.add(f"{owner}/{record.id}")
             yield Wording.of(record)._replace(id=f"{owner}/{record.id}")
 

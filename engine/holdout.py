@@ -8,7 +8,22 @@ from pathlib import Path
 
 from psyche.corpus.decontamination import Holdout, Match
 from psyche.corpus.errors import InputError
-from psyche.corpus.records import Dialogue, Example, File, Passage, Post, Question, Record, Reject, Rejection, origin
+from psyche.corpus.records import (
+    Assessment,
+    Chain,
+    Contrast,
+    Dialogue,
+    Example,
+    File,
+    Passage,
+    Post,
+    Question,
+    Record,
+    Reject,
+    Rejection,
+    Session,
+    origin,
+)
 from psyche.engine.archive import Archive
 from psyche.engine.sandbox import Sandbox
 from psyche.engine.sources import Source, order
@@ -71,6 +86,14 @@ def _parts(record: Record) -> list[str]:
         return [turn.text for turn in record.turns]
     if isinstance(record, Passage):
         return [record.text]
+    if isinstance(record, Session):
+        return [turn.text for turn in record.turns]
+    if isinstance(record, Chain):
+        return [record.answer, *(layer.text for layer in record.layers)]
+    if isinstance(record, Contrast):
+        return [pair.chosen for pair in record.pairs]
+    if isinstance(record, Assessment):
+        return _parts(record.subject)
     return [record.item.rationale] if isinstance(record, Example) else []
 
 

@@ -1,8 +1,7 @@
-"""The loss ledger: for every stage, in = out + rejected + failed + pending, each loss with its reason."""
+"""The loss ledger: for every stage, in = passed + rejected + failed + held + pending, each loss with its reason."""
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,30 +10,34 @@ from psyche.engine.archive import Archive
 from psyche.engine.database import Database
 from psyche.engine.stages import STAGES, Route
 
-COLUMNS = ("in", "passed", "rejected", "failed", "pending", "passed on")
+COLUMNS = ("in", "passed", "rejected", "failed", "held", "pending", "passed on")
 
 
 @dataclass
 class Line:
-    """One stage. `emitted` counts the records passed on, which may be several for one that went in."""
+    """One stage. `emitted` counts the records passed on, which may be several for one that went in, by their kind.
+
+    What is `held` waits for a person.
+    """
 
     stage: str
     entered: int = 0
     ok: int = 0
-    emitted: int = 0
+    emitted: Counter[str] = field(default_factory=Counter)
     rejected: Counter[str] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)
+    held: Counter[str] = field(default_factory=Counter)
 
     @property
     def pending(self) -> int:
         """Records without a result yet."""
-        return self.entered - self.ok - self.rejected.total() - self.failed.total()
+        return self.entered - self.ok - self.rejected.total() - self.failed.total() - self.held.total()
 
     @property
     def counts(self) -> tuple[int, ...]:
         """The figures under COLUMNS."""
-        lost = self.rejected.total(), self.failed.total()
-        return (self.entered, self.ok, *lost, self.pending, self.emitted)
+        lost = self.rejected.total(), self.failed.total(), self.held.total()
+        return (self.entered, self.ok, *lost, self.pending, self.emitted.total())
 
 
 @dataclass
@@ -45,7 +48,6 @@ class Ledger:
     """
 
     lines: list[Line]
-    briefs: int
     repairs: Mapping[str, int]
     was_read: bool
 
@@ -53,11 +55,6 @@ class Ledger:
     def of(cls, database: Database, route: Route) -> Ledger:
         """Count the entries and results of a route."""
         names = ["files", "read", *(stage.name for stage in STAGES)]
-        query = (
-            "SELECT count(*) FROM entry e JOIN result r ON r.fingerprint = ? AND r.record = e.record,"
-            " json_each(r.outputs) o WHERE e.chain = ? AND o.value LIKE 'brief-%'"
-        )
-        briefs = database.read(query, (route.fingerprints["read"], route.chains["read"]))[0][0]
         archive = Archive(database)
         was_read = archive.note("read") == route.chains["read"]
         lines = [_line(database, route, name) for name in names]
@@ -66,8 +63,9 @@ class Ledger:
             " AND r.record = e.record WHERE e.chain = ? AND r.status = 'ok'"
         )
         # Told in words, "12 records": the ids of a large file would make a very long result.
-        lines[0].emitted = database.read(query, (route.fingerprints["files"], route.chains["files"]))[0][0]
-        return cls(lines, briefs, archive.note("repairs") or {}, was_read)
+        read = database.read(query, (route.fingerprints["files"], route.chains["files"]))[0][0]
+        lines[0].emitted["records"] = read
+        return cls(lines, archive.note("repairs") or {}, was_read)
 
     @property
     def complete(self) -> bool:
@@ -76,36 +74,34 @@ class Ledger:
 
     def imbalances(self) -> list[str]:
         """Where a stage took in another number of records than were passed on to it; empty when none got lost."""
-        files, read, *stages = self.lines
-        arriving = {
-            "read": files.emitted,
-            "write": self.briefs,
-            "decontaminate": read.emitted - self.briefs + stages[0].emitted,
-        }
-        for before, line in itertools.pairwise(stages[1:]):
-            arriving[line.stage] = before.emitted
+        lines = {line.stage: line for line in self.lines}
+        arriving = {"read": lines["files"].emitted.total()}
+        for stage in STAGES:
+            kinds = [kind.__name__.lower() for kind in stage.takes]
+            arriving[stage.name] = sum(lines[earlier].emitted[kind] for earlier in stage.after for kind in kinds)
         return [
-            f"{line.stage}: {arriving[line.stage]} records were passed on to it, {line.entered} entered"
-            for line in (read, *stages)
-            if arriving[line.stage] != line.entered
+            f"{name}: {count} records were passed on to it, {lines[name].entered} entered"
+            for name, count in arriving.items()
+            if count != lines[name].entered
         ]
 
 
 def _line(database: Database, route: Route, name: str) -> Line:
     query = (
-        "SELECT r.status, r.reason, count(*), sum(json_array_length(r.outputs)) FROM entry e"
-        " LEFT JOIN result r ON r.fingerprint = ? AND r.record = e.record"
-        " WHERE e.chain = ? GROUP BY r.status, r.reason"
+        "SELECT r.status, r.reason, count(*) FROM entry e LEFT JOIN result r ON r.fingerprint = ?"
+        " AND r.record = e.record WHERE e.chain = ? GROUP BY r.status, r.reason"
     )
-    line = Line(name)
-    rows = database.read(query, (route.fingerprints[name], route.chains[name]))
-    for status, reason, count, outputs in rows:
+    line, place = Line(name), (route.fingerprints[name], route.chains[name])
+    lost = {"rejected": line.rejected, "failed": line.failed, "held": line.held}
+    for status, reason, count in database.read(query, place):
         line.entered += count
         if status == "ok":
             line.ok += count
-            line.emitted += outputs
-        elif status == "rejected":
-            line.rejected[reason] += count
-        elif status == "failed":
-            line.failed[reason] += count
+        elif status:
+            lost[status][reason] += count
+    query = (
+        "SELECT substr(o.value, 1, instr(o.value, '-') - 1), count(*) FROM entry e JOIN result r ON r.fingerprint = ?"
+        " AND r.record = e.record, json_each(r.outputs) o WHERE e.chain = ? AND r.status = 'ok' GROUP BY 1"
+    )
+    line.emitted.update(dict(database.read(query, place)))
     return line

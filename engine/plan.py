@@ -15,7 +15,7 @@ from pathlib import Path
 
 from psyche.agents.agent import Role
 from psyche.corpus.errors import InputError
-from psyche.corpus.records import Brief, Question, Record, Reject
+from psyche.corpus.records import Brief, Dialogue, Post, Question, Record, Reject
 from psyche.engine import sources
 from psyche.engine.database import Database
 from psyche.engine.runfile import AGENTS, RunFile
@@ -38,6 +38,15 @@ OUTPUT = {
     "grader": 50,
     "solver": 2,
     "transcriber": 1000,
+    "sentinel": 80,
+    "moderator": 50,
+    "listener": 250,
+    "seeker": 60,
+    "counsellor": 300,
+    "supervisor": 150,
+    "verifier": 50,
+    "empath": 700,
+    "foil": 300,
 }
 """Tokens of an answer by agent, as long as nothing is known."""
 
@@ -106,8 +115,13 @@ def _count(record: Record, run: RunFile, counts: Counter[str]) -> int:
     if isinstance(record, Reject):
         counts["rejected"] += 1
         return 0
-    stage, made = sources.made_of(record, run.write)
-    counts["briefs" if stage == "write" else "questions"] += len(made)
+    made = sources.made_of(record, run.write)
+    if isinstance(record, Post | Dialogue):
+        counts["posts" if isinstance(record, Post) else "dialogues"] += 1
+        counts["replies"] += len(record.replies) if isinstance(record, Post) else 1
+        counts["turns"] += 0 if isinstance(record, Post) else len(record.turns) // 2
+        return 0
+    counts["questions" if isinstance(record, Question) else "briefs"] += len(made)
     counts["open"] += sum(isinstance(one, Brief) and one.kind == "short" for one in made)
     if not isinstance(record, Question):
         return 0
@@ -128,6 +142,25 @@ def _calls(run: RunFile, counts: Mapping[str, int]) -> dict[str, float]:
         "critic": 2 * questions if rounds else 0,
         "grader": counts["open"] * (TRIES + rounds),
         "solver": questions - counts["open"],
+        **_calls_about_people(run, counts),
+    }
+
+
+def _calls_about_people(run: RunFile, counts: Mapping[str, int]) -> dict[str, float]:
+    """Every turn is taken to be revised half of the times that it may be, and held against the original both ways."""
+    posts = counts["posts"]
+    replies = posts * sum(run.counsel.exchanges) / len(run.counsel.exchanges)
+    drafts, chains = 1 + run.counsel.revisions / 2, posts * (1 + run.chain.revisions / 2)
+    return {
+        "sentinel": posts + counts["dialogues"],
+        "moderator": max(counts["replies"], posts + counts["dialogues"]),
+        "listener": posts * drafts,
+        "seeker": replies - posts,
+        "counsellor": (replies + counts["turns"]) * drafts,
+        "supervisor": (replies + counts["turns"]) * drafts + chains,
+        "verifier": 2 * (posts + counts["turns"]) * drafts + chains,
+        "empath": chains,
+        "foil": posts * run.chain.negatives,
     }
 
 

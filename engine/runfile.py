@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import tomllib
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_origin
 
@@ -19,6 +20,7 @@ from psyche.agents.agent import Role
 from psyche.agents.exchange import Endpoint
 from psyche.agents.providers import on_this_machine
 from psyche.corpus.errors import RunFileError
+from psyche.corpus.helplines import Helpline, helplines
 from psyche.corpus.linking import bands
 from psyche.corpus.records import Kind, Language, QuestionKind, Script
 from psyche.graphs.context import Context
@@ -27,7 +29,10 @@ RUNTIME = "runtime"
 LOGPROBS = ("embedded", "vllm", "llamacpp", "sglang")
 """Kinds of provider whose servers give log-probabilities without being asked twice."""
 
-AGENTS = ("questioner", "ranker", "screener", "reasoner", "prompter", "critic", "grader", "solver")
+AGENTS = (
+    *("questioner", "ranker", "screener", "reasoner", "prompter", "critic", "grader", "solver"),
+    *("sentinel", "moderator", "listener", "seeker", "counsellor", "supervisor", "verifier", "empath", "foil"),
+)
 
 
 class Section(BaseModel):
@@ -165,6 +170,39 @@ class SelectSection(Section):
     solvers: tuple[str, ...] = ()
 
 
+class SafetySection(Section):
+    """Whose help lines replies give: by language a locale of our table, or of your own of the same form."""
+
+    locales: dict[Language, str] = {"zh": "CN", "en": "US"}
+    helplines: str | None = None
+
+
+class CounselSection(Section):
+    """Empathetic dialogues: `revisions` of a turn, and the `exchanges` of which each post is given one number.
+
+    `ceiling` is the share of all that is written that may begin alike.
+    """
+
+    revisions: int = Field(default=2, ge=0, le=100)
+    exchanges: tuple[Annotated[int, Field(gt=0, le=20)], ...] = Field(default=(1, 3), min_length=1)
+    ceiling: float = Field(default=0.02, gt=0, le=1)
+
+
+class ChainSection(Section):
+    """Chains of Empathy: `revisions`, the `shortest` post in characters, and `negatives` to set against each."""
+
+    revisions: int = Field(default=2, ge=0, le=100)
+    shortest: int = Field(default=100, ge=0)
+    negatives: int = Field(default=2, ge=0, le=5)
+
+
+class ReviewSection(Section):
+    """What people see: the share of sound questions that is `screened` by one, and of all decisions made by two."""
+
+    screened: float = Field(default=0.0, ge=0, le=1)
+    double: Annotated[float, Field(ge=0, le=1), RUNTIME] = 0.0
+
+
 class RunFile(Section):
     """The whole file."""
 
@@ -180,6 +218,10 @@ class RunFile(Section):
     dedup: DedupSection = DedupSection()
     refine: RefineSection = RefineSection()
     select: SelectSection = SelectSection()
+    safety: SafetySection = SafetySection()
+    counsel: CounselSection = CounselSection()
+    chain: ChainSection = ChainSection()
+    review: ReviewSection = ReviewSection()
     records_in_flight: Annotated[int, Field(gt=0), RUNTIME] = 64
     budget: Annotated[float | None, Field(gt=0), RUNTIME] = None
 
@@ -225,6 +267,12 @@ class RunFile(Section):
             name = self.locals[0]
         return Role(endpoint=self.models[name].endpoint(), **chosen)
 
+    @cached_property
+    def helplines(self) -> dict[Language, tuple[Helpline, ...]]:
+        """The lines that replies may give; InputError where the table has none for a locale."""
+        table = Path(self.safety.helplines) if self.safety.helplines else None
+        return {language: helplines(locale, table) for language, locale in self.safety.locales.items()}
+
     def transcriber(self, *, local: bool = False) -> Role:
         """The role that reads page images: the embedded OCR unless the file names a model, and that may see them."""
         role = self.role("transcriber")
@@ -245,6 +293,13 @@ class RunFile(Section):
             redrafts=self.write.redrafts,
             retries=self.refine.retries,
             rounds=self.refine.rounds,
+            screened=self.review.screened,
+            revisions=self.counsel.revisions,
+            exchanges=self.counsel.exchanges,
+            chain_revisions=self.chain.revisions,
+            shortest=self.chain.shortest,
+            negatives=self.chain.negatives,
+            helplines=self.helplines,
         )
 
 

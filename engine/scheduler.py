@@ -19,11 +19,12 @@ from psyche.agents.exchange import chat_model
 from psyche.agents.providers import identity
 from psyche.corpus.decontamination import Holdout
 from psyche.corpus.errors import PsycheError
-from psyche.corpus.records import Dialogue, Passage, Post, Record, Reject, origin
+from psyche.corpus.records import Chain, Dialogue, Passage, Post, Record, Reject, Session, origin
 from psyche.engine import sources
 from psyche.engine.archive import PAGE, Archive, Result
 from psyche.engine.database import Database
 from psyche.engine.desk import Desk, StoppedError, observed
+from psyche.engine.docket import Docket
 from psyche.engine.grouping import grouped
 from psyche.engine.holdout import contamination, holdout, remember
 from psyche.engine.intake import VAULT, Intake
@@ -32,8 +33,9 @@ from psyche.engine.lane import UnavailableError
 from psyche.engine.ledger import Ledger
 from psyche.engine.perform import Performed, perform
 from psyche.engine.runfile import RunFile
-from psyche.engine.stages import STAGES, Route, Stage
+from psyche.engine.stages import EXPORTED, FOLLOWING, STAGES, Route, Stage
 from psyche.engine.tally import StageTally, Tally
+from psyche.engine.variety import alike, thinned
 from psyche.graphs.context import Context
 
 
@@ -57,6 +59,7 @@ class Scheduler:
         self._tally = tally
         self._database = database
         self._archive = Archive(database)
+        self._docket = Docket(self._archive, run.review.double)
         self._desk = Desk(run, Journal(database), tally)
         self._context = run.context()
         self._at_home = run.context(local=True) if run.locals else self._context
@@ -79,6 +82,7 @@ class Scheduler:
         await self._archive.leave_note("route", vars(self.route))
         await self._archive.leave_note("models", self._speakers())
         await remember(self._archive, self._evaluations)
+        await self._docket.remember()
         try:
             await self._read()
             for group in _between_barriers():
@@ -110,8 +114,7 @@ class Scheduler:
         if self._stop:
             raise self._stop
         chain, fingerprint = self.route.chains["read"], self.route.fingerprints["read"]
-        for kind, stage in (("brief", "write"), ("question", "decontaminate")):
-            await self._archive.pass_on(chain, fingerprint, self.route.chains[stage], kind)
+        await self._pass_on("read")
         tally = self._tally.stages["read"] = StageTally(*self._archive.count(chain, fingerprint))
         records = self._archive.pending(chain, fingerprint)
         while batch := list(itertools.islice(records, PAGE)):
@@ -121,34 +124,45 @@ class Scheduler:
                 raise self._stop
 
     async def _send_on(self, record: Record) -> None:
-        stage, made = sources.made_of(record, self._run.write)
+        made = sources.made_of(record, self._run.write)
         # Questions have a stage of their own for this, where those that models wrote come by as well.
         learnt = isinstance(record, Passage | Post | Dialogue)
         if learnt and (refused := contamination(self.held, record)):
             result, made = Result("read", record.id, "rejected", refused.reason, refused.detail), []
-        elif made or isinstance(record, Post | Dialogue):
+        elif made:
             result = Result("read", record.id, "ok", outputs=tuple(one.id for one in made))
         elif isinstance(record, Reject):
             result = Result("read", record.id, "rejected", record.reason, record.detail)
         else:
             result = Result("read", record.id, "rejected", "nothing_to_ask", "no sentence that is long enough")
-        entering = [(self.route.chains[stage], one) for one in made]
+        entering = [place for one in made for place in self.route.entered("read", one)]
         await self._archive.commit(result, self.route.fingerprints["read"], [], entering)
 
     async def _take_up(self, stage: Stage) -> None:
         """What earlier invocations already decided is passed on without doing it again."""
         chain, fingerprint = self.route.chains[stage.name], self.route.fingerprints[stage.name]
         await self._archive.forget(fingerprint, UnavailableError.reason)
-        await self._archive.pass_on(chain, fingerprint, self.route.chains[_AFTER[stage.name]])
+        await self._archive.reopen(fingerprint, self._docket.ruled)
+        await self._pass_on(stage.name)
         total, done = self._archive.count(chain, fingerprint)
         self._tally.stages[stage.name] = StageTally(total, done)
+
+    async def _pass_on(self, name: str) -> None:
+        """Enter what a stage let through, in whatever run, into the stages that follow and into the export."""
+        chain, fingerprint = self.route.chains[name], self.route.fingerprints[name]
+        for following in FOLLOWING[name]:
+            for kind in following.takes:
+                entered = self.route.chains[following.name]
+                await self._archive.pass_on(chain, fingerprint, entered, f"{kind.__name__.lower()}-")
+        if name in EXPORTED:
+            await self._archive.pass_on(chain, fingerprint, self.route.chains["export"])
 
     async def _drain(self, stage: Stage) -> None:
         """Work off what is pending at a stage, `records_in_flight` at a time."""
         work: Iterator[list[Record]]
         if stage.together:
-            self._tally.latest = "looking for near-duplicates"
-            groups = await self._clusters(stage)
+            self._tally.latest = "comparing what there is"
+            groups = await (self._clusters(stage) if stage.graph else asyncio.to_thread(self._beginning_alike, stage))
             work = ([self._archive.load(record_id) for record_id in ids] for ids in groups)
         else:
             work = self._singles(stage)
@@ -185,6 +199,15 @@ class Scheduler:
         self._tally.stages[stage.name].count(len(had))
         return groups
 
+    def _beginning_alike(self, stage: Stage) -> list[list[str]]:
+        """The ids of what begins alike, but for groups that are decided."""
+        chain, fingerprint = self.route.chains[stage.name], self.route.fingerprints[stage.name]
+        done, passed = (self._archive.done(chain, fingerprint, status) for status in ("*", "ok"))
+        written: Iterator[Session | Chain] = itertools.chain(
+            self._archive.entries(chain, Session), self._archive.entries(chain, Chain)
+        )
+        return [group for group in alike(written, passed) if not done.issuperset(group)]
+
     async def _worker(self, stage: Stage, work: Iterator[list[Record]]) -> None:
         try:
             for records in work:
@@ -200,29 +223,31 @@ class Scheduler:
         """Take records through this stage, and what comes out on through the stages before the next barrier."""
         tally = self._tally.stages[stage.name]
         tally.started = tally.started or time.monotonic()
-        fingerprint, chain = self.route.fingerprints[stage.name], self.route.chains[_AFTER[stage.name]]
+        fingerprint = self.route.fingerprints[stage.name]
         passed: list[Record] = []
         calls: list[str] = []
         for result, outputs in await self._perform(stage, records, calls):
             going_on = outputs if result.status == "ok" else []
-            entering = [(chain, record) for record in going_on]
+            entering = [place for record in going_on for place in self.route.entered(stage.name, record)]
             await self._archive.commit(result, fingerprint, outputs, entering=entering)
             passed += going_on
         tally.count(len(records))
-        following = _WITHOUT_WAITING.get(stage.name)
-        if following is None:
-            return
-        self._tally.stages[following.name].total += len(passed)
-        for record in passed:
-            await self._carry(following, [record])
+        for following in _WITHOUT_WAITING[stage.name]:
+            taken = [record for record in passed if isinstance(record, following.takes)]
+            self._tally.stages[following.name].total += len(taken)
+            for record in taken:
+                await self._carry(following, [record])
 
     async def _perform(self, stage: Stage, records: list[Record], calls: list[str]) -> Performed:
         if stage.graph is None:
+            if stage.together:
+                return thinned(stage.name, records, self._tally.stages[stage.name].total, self._run.counsel.ceiling)
             return [self._decontaminated(stage, record) for record in records]
         stays = not all(origin(record).remote for record in records)
         carrier = self._desk.carrier(calls, stays=stays)
         with observed(stays=stays):
-            return await perform(stage, records, self._at_home if stays else self._context, carrier, calls)
+            context = self._at_home if stays else self._context
+            return await perform(stage, records, context, carrier, calls, self._docket.ruling)
 
     def _decontaminated(self, stage: Stage, record: Record) -> tuple[Result, list[Record]]:
         refused = contamination(self.held, record)
@@ -249,10 +274,9 @@ def _between_barriers() -> list[list[Stage]]:
     return [group for group in groups if group]
 
 
-_AFTER = dict(itertools.pairwise([*(stage.name for stage in STAGES), "export"]))
-"""Whose chain a stage's records enter next."""
-
 _WITHOUT_WAITING = {
-    stage.name: following for group in _between_barriers() for stage, following in itertools.pairwise(group)
+    stage.name: [following for following in FOLLOWING[stage.name] if following in group]
+    for group in _between_barriers()
+    for stage in group
 }
-"""The stage that a record goes on to at once."""
+"""The stages that a record goes on to at once."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from psyche.corpus.cleaning import clean
 from psyche.corpus.errors import InputError, UnreadableError
 from psyche.corpus.reading import Order
-from psyche.corpus.records import Brief, File, Kind, Language, Origin, Passage, Question, Record, Topic
+from psyche.corpus.records import Brief, Dialogue, File, Kind, Language, Origin, Passage, Post, Question, Record, Topic
 from psyche.corpus.text import length, sentences
 from psyche.engine.runfile import EvaluationSection, RunFile, SourceSection, WriteSection
 
@@ -141,13 +141,13 @@ def order(source: Source, run: RunFile | None = None) -> Order:
     return Order(path=str(source.path), file=source.file, **settings)
 
 
-def made_of(record: Record, write: WriteSection) -> tuple[str, list[Record]]:
-    """The stage that a source record enters, and the records that enter it: none where there is nothing to ask."""
+def made_of(record: Record, write: WriteSection) -> list[Record]:
+    """What a source record enters the stages as: none where there is nothing to ask."""
     if isinstance(record, Passage):
-        return "write", list(_passage_briefs(record, write))
+        return list(_passage_briefs(record, write))
     if isinstance(record, Topic):
-        return "write", list(_topic_briefs(record, write))
-    return "decontaminate", [record] if isinstance(record, Question) else []
+        return list(_topic_briefs(record, write))
+    return [record] if isinstance(record, Question | Post | Dialogue) else []
 
 
 def _passage_briefs(passage: Passage, write: WriteSection) -> Iterator[Brief]:

@@ -1,7 +1,7 @@
 """The score: the stages in order, what each gives, which graph plays it, and on what its result depends.
 
-Nothing else knows the order. Questions of a bank enter at `decontaminate`, briefs made of passages and topics at
-`write`.
+Nothing else knows the order. Two voices: questions, from passages, topics and banks, become reasoning examples; posts
+and dialogues of help-seekers become empathetic dialogues and chains of empathy.
 """
 
 from __future__ import annotations
@@ -17,47 +17,178 @@ import orjson
 from psyche.agents.agent import Role
 from psyche.agents.providers import identity
 from psyche.corpus.errors import RunFileError
-from psyche.corpus.records import Example, File, Question, ReasoningItem, Record
+from psyche.corpus.policies import digest
+from psyche.corpus.records import (
+    Assessment,
+    Brief,
+    Chain,
+    Contrast,
+    Dialogue,
+    Example,
+    File,
+    Post,
+    Question,
+    ReasoningItem,
+    Record,
+    Session,
+)
 from psyche.engine.runfile import RunFile
-from psyche.graphs import rank, refine, screen, select, write
+from psyche.graphs import chain, contrast, counsel, judge, rank, refine, screen, select, triage, write
 from psyche.graphs.context import Context
 from psyche.prompts.prompt import load
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One line of the score. The stage without a graph asks no model.
+    """One line of the score. A stage without a graph asks no model.
 
-    `key` is where the graph's state expects the record. `agents` and `settings` (of the run file) decide the
-    result and are part of the fingerprint; `edition` is raised when the code of the stage decides otherwise.
-    A stage that works `together` sees all its records at once, as clusters of near-duplicates.
+    It takes records of these kinds from the stages that it comes `after`; `key` is where the graph's state expects
+    them. `agents`, `settings` (of the run file) and `rules` (files of words and policies) decide the result and are
+    part of the fingerprint; `edition` is raised when the code of the stage decides otherwise. A stage that works
+    `together` sees its records in groups, of all that there are.
     """
 
     name: str
     graph: Any
-    key: str
-    gives: type[Record]
-    agents: tuple[str, ...]
+    after: tuple[str, ...]
+    takes: tuple[type[Record], ...]
+    gives: tuple[type[Record], ...]
+    key: str = ""
+    agents: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
     together: bool = False
     edition: int = 1
 
 
+_POLICIES = ("crisis", "safety", "terms", "claims", "phrases")
+
 STAGES = (
-    Stage("write", write.graph, "brief", Question, ("questioner",), ("write.redrafts",)),
-    Stage("decontaminate", None, "question", Question, ()),
-    Stage("dedup", rank.graph, "cluster", Question, ("ranker",), ("dedup",), True),
-    Stage("screen", screen.graph, "question", Question, ("screener",)),
+    # Questions become reasoning examples.
+    Stage(
+        "write",
+        write.graph,
+        after=("read",),
+        takes=(Brief,),
+        gives=(Question,),
+        key="brief",
+        agents=("questioner",),
+        settings=("write.redrafts",),
+    ),
+    Stage("decontaminate", None, after=("read", "write"), takes=(Question,), gives=(Question,)),
+    Stage(
+        "dedup",
+        rank.graph,
+        after=("decontaminate",),
+        takes=(Question,),
+        gives=(Question,),
+        key="cluster",
+        agents=("ranker",),
+        settings=("dedup",),
+        together=True,
+    ),
+    Stage(
+        "screen",
+        screen.graph,
+        after=("dedup",),
+        takes=(Question,),
+        gives=(Question,),
+        key="question",
+        agents=("screener",),
+        settings=("review.screened",),
+    ),
     Stage(
         "refine",
         refine.graph,
-        "question",
-        ReasoningItem,
-        ("reasoner", "prompter", "critic", "grader"),
-        ("refine",),
+        after=("screen",),
+        takes=(Question,),
+        gives=(ReasoningItem,),
+        key="question",
+        agents=("reasoner", "prompter", "critic", "grader"),
+        settings=("refine",),
     ),
-    Stage("select", select.graph, "item", Example, ("solver",), ("select",)),
+    Stage(
+        "select",
+        select.graph,
+        after=("refine",),
+        takes=(ReasoningItem,),
+        gives=(Example,),
+        key="item",
+        agents=("solver",),
+        settings=("select",),
+        edition=2,
+    ),
+    # Posts and dialogues become empathetic dialogues, chains of empathy and preference pairs.
+    Stage(
+        "triage",
+        triage.graph,
+        after=("read",),
+        takes=(Post, Dialogue),
+        gives=(Assessment,),
+        key="subject",
+        agents=("sentinel",),
+        rules=("crisis",),
+    ),
+    Stage(
+        "judge",
+        judge.graph,
+        after=("triage",),
+        takes=(Assessment,),
+        gives=(Assessment,),
+        key="assessment",
+        agents=("moderator",),
+    ),
+    Stage(
+        "counsel",
+        counsel.graph,
+        after=("judge",),
+        takes=(Assessment,),
+        gives=(Session,),
+        key="assessment",
+        agents=("listener", "seeker", "counsellor", "supervisor", "verifier"),
+        settings=("counsel.revisions", "counsel.exchanges", "safety"),
+        rules=_POLICIES,
+    ),
+    Stage(
+        "chain",
+        chain.graph,
+        after=("judge",),
+        takes=(Assessment,),
+        gives=(Chain,),
+        key="assessment",
+        agents=("empath", "supervisor", "verifier"),
+        settings=("chain.revisions", "chain.shortest", "safety"),
+        rules=_POLICIES,
+    ),
+    Stage(
+        "vary",
+        None,
+        after=("counsel", "chain"),
+        takes=(Session, Chain),
+        gives=(Session, Chain),
+        settings=("counsel.ceiling",),
+        rules=("phrases",),
+        together=True,
+    ),
+    Stage(
+        "contrast",
+        contrast.graph,
+        after=("vary",),
+        takes=(Chain,),
+        gives=(Contrast,),
+        key="chain",
+        agents=("foil",),
+        settings=("chain.negatives",),
+        rules=("safety", "terms"),
+    ),
 )
+EXPORTED = ("select", "triage", "judge", "vary", "contrast")
+"""The stages whose records an export is made of."""
+
+FOLLOWING: Mapping[str, tuple[Stage, ...]] = {
+    name: tuple(stage for stage in STAGES if name in stage.after) for name in ("read", *(s.name for s in STAGES))
+}
+"""Which stages a stage's records may enter next."""
 
 FILE_SETTINGS = ("script", "chunk")
 """What, beside a file itself, decides the records that it is read into."""
@@ -89,16 +220,21 @@ class Route:
             **{stage.name: fingerprint(stage, run) for stage in STAGES},
         }
         own["decontaminate"] = _hash(own["decontaminate"], evaluations)
+        after = {"files": (), "read": ("files",), **{stage.name: stage.after for stage in STAGES}, "export": EXPORTED}
         chains: dict[str, str] = {}
         fingerprints: dict[str, str] = {}
-        before = sources
-        for name, print_ in own.items():
-            chains[name] = _hash(name, before)
-            # What becomes of a question in a cluster depends on which others came in.
-            fingerprints[name] = _hash(print_, chains[name]) if name in _TOGETHER else print_
-            before = _hash(chains[name], fingerprints[name])
-        chains["export"] = _hash("export", before)
+        for name, earlier in after.items():
+            before = [(chains[one], fingerprints[one]) for one in earlier]
+            chains[name] = _hash(name, before or sources)
+            if name in own:
+                # What becomes of a record in a group depends on which others came in.
+                fingerprints[name] = _hash(own[name], chains[name]) if name in _TOGETHER else own[name]
         return cls(chains, fingerprints)
+
+    def entered(self, stage: str, record: Record) -> list[tuple[str, Record]]:
+        """The chains that a record enters after this stage, as `Archive.commit` has them."""
+        chains = [self.chains[following.name] for following in FOLLOWING[stage] if isinstance(record, following.takes)]
+        return [(chain, record) for chain in (*chains, *([self.chains["export"]] if stage in EXPORTED else []))]
 
     def chain_of(self, file: File) -> str:
         """The chain of the records that a file is read into."""
@@ -113,7 +249,12 @@ def fingerprint(stage: Stage, run: RunFile) -> str:
     prompts = {f"{a}.{lang}": load(a, lang).digest for a in stage.agents for lang in _languages(run)}
     stay = not all(source.remote for source in run.sources)
     casts = [_cast(stage, run.context(local=local)) for local in ((False, True) if stay else (False,))]
-    return _hash(stage.name, stage.edition, prompts, casts, settings(run, stage.settings))
+    rules: dict[str, Any] = {name: digest(name) for name in stage.rules}
+    if "safety" in stage.settings:
+        rules["helplines"] = {
+            lang: [line.model_dump(mode="json") for line in lines] for lang, lines in run.helplines.items()
+        }
+    return _hash(stage.name, stage.edition, prompts, casts, settings(run, stage.settings), rules)
 
 
 def _cast(stage: Stage, context: Context) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+import random
+from typing import Literal, TypedDict
 
 from langgraph.graph import StateGraph
 from langgraph.runtime import Runtime
@@ -10,6 +11,7 @@ from langgraph.runtime import Runtime
 from psyche.agents.screener import judge_question
 from psyche.corpus.records import Question, Rejection
 from psyche.graphs.context import Context
+from psyche.graphs.review import decided
 
 
 class Input(TypedDict):
@@ -28,9 +30,23 @@ async def screen(state: State, runtime: Runtime[Context]) -> dict[str, object]:
     return {"outcome": Rejection(reason=verdict.fault, detail=verdict.reason)}
 
 
+async def review(state: State) -> dict[str, object]:
+    """Have a person look at what passed."""
+    return {"outcome": decided(state["question"], "sampled", "drawn for review")}
+
+
+async def after_screen(state: State, runtime: Runtime[Context]) -> Literal["review", "__end__"]:
+    """Of what passes, a share is drawn by its id."""
+    question = state["question"]
+    drawn = random.Random(question.id).random() < runtime.context.screened
+    return "review" if drawn and state["outcome"] == question else "__end__"
+
+
 graph = (
     StateGraph(State, context_schema=Context, input_schema=Input)
     .add_node(screen)
+    .add_node(review)
     .add_edge("__start__", "screen")
+    .add_conditional_edges("screen", after_screen)
     .compile(name="screen")
 )

@@ -1,7 +1,7 @@
 """Multi-model cross-selection of Psyche-R1, section 2.2: what every solver gets wrong is challenging.
 
 An item that all solvers answer alike, and against the gold answer, is not challenging but suspect: of the exam
-items that stand in two public banks, one in ten has two different gold answers. It is kept apart for a re-check.
+items that stand in two public banks, one in ten has two different gold answers. A person decides.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from langgraph.types import Send
 from psyche.agents.solver import solve
 from psyche.corpus.records import Example, ReasoningItem, Rejection, Vote
 from psyche.graphs.context import Context
+from psyche.graphs.review import decided
 
 
 class Input(TypedDict):
@@ -65,7 +66,7 @@ async def count(state: State) -> dict[str, object]:
         return {"outcome": Rejection(reason="undecided", detail=detail, record=hard)}
     if len(set(answers)) == 1:
         detail = f"every solver says {answers[0]}, the bank says {item.question.key}"
-        return {"outcome": Rejection(reason="suspect_label", detail=detail, record=hard)}
+        return {"outcome": decided(hard, "suspect_label", detail)}
     return {"outcome": hard}
 
 

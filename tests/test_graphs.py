@@ -9,7 +9,7 @@ from psyche.agents.agent import Role
 from psyche.agents.exchange import Endpoint, Reply, Request, carrier
 from psyche.corpus.errors import CutOffError, RefusedError
 from psyche.corpus.keys import AnswerKey
-from psyche.corpus.records import Brief, Example, Origin, Question, ReasoningItem, Rejection, Vote
+from psyche.corpus.records import Brief, Example, Origin, Petition, Question, ReasoningItem, Rejection, Vote
 from psyche.graphs import rank, screen, select, write
 from psyche.graphs.context import Context
 from tests.cast import Cast, says
@@ -41,13 +41,15 @@ def picks(*texts: str) -> Any:
     return lambda request: Reply(text="、".join(letter_of(request, text) for text in texts))
 
 
-async def selected(*solvers: Any, gold: str = "B", role: Role = ROLE) -> Example | Rejection:
+async def selected(*solvers: Any, gold: str = "B", role: Role = ROLE) -> Example | Rejection | Petition:
     carrier.set(Cast(solver=list(solvers)))
     item = ReasoningItem(question=question(gold=gold), label="blind", prompt="", rationale="", rounds=(), chosen=0)
     names = {f"{place}:m": role for place in range(1, len(solvers) + 1)}
     context = Context(roles={"default": role}, solvers=names)
     state = await select.graph.ainvoke(select.Input(item=item), context=context)
-    outcome: Example | Rejection = state["outcome"]
+    if "__interrupt__" in state:
+        state["outcome"] = state["__interrupt__"][0].value
+    outcome: Example | Rejection | Petition = state["outcome"]
     return outcome
 
 
@@ -64,11 +66,11 @@ async def test_an_item_that_all_solvers_get_wrong_differently_is_challenging() -
     assert outcome.split == "grpo"
 
 
-async def test_an_item_that_all_solvers_answer_alike_against_the_gold_answer_is_kept_apart() -> None:
+async def test_a_person_is_asked_about_an_item_that_all_solvers_answer_alike_against_the_gold_answer() -> None:
     outcome = await selected(picks("匀速进行"), picks("匀速进行"), picks("匀速进行"))
-    assert isinstance(outcome, Rejection)
+    assert isinstance(outcome, Petition)
     assert outcome.reason == "suspect_label"
-    assert outcome.record is not None and outcome.record.votes[0].parsed == "C"
+    assert isinstance(outcome.proposal, Example) and outcome.proposal.votes[0].parsed == "C"
 
 
 async def test_a_vote_that_cannot_be_read_is_not_a_wrong_one() -> None:

@@ -91,7 +91,7 @@ def test_langgraph_json_names_the_graph_of_every_stage() -> None:
         graphs[name] = getattr(importlib.import_module(module), attribute)
     played = [stage.graph for stage in STAGES if stage.graph]
     assert [graphs[graph.name] for graph in played] == played
-    assert len(graphs) == len(played)
+    assert graphs.keys() - {graph.name for graph in played} == {"reply"}, "a part of counsel"
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])

@@ -97,6 +97,10 @@ CHANGED: dict[str, Any] = {
     "dedup": {"threshold": 0.9},
     "refine": {"rounds": 1},
     "select": {"solvers": ["local"]},
+    "safety": {"locales": {"zh": "HK"}},
+    "counsel": {"revisions": 1},
+    "chain": {"revisions": 1},
+    "review": {"screened": 0.5},
     "records_in_flight": 3,
     "budget": 7.0,
 }
@@ -128,6 +132,10 @@ def test_every_setting_either_changes_a_fingerprint_or_is_marked_as_runtime() ->
         ("dedup", {"permutations": 64, "threshold": 0.9, "ngram": 4, "index": "signatures"}),
         ("refine", {"retries": 1, "rounds": 1}),
         ("select", {"solvers": ["local"]}),
+        ("safety", {"locales": {"zh": "HK"}, "helplines": "lines.yaml"}),
+        ("counsel", {"revisions": 1, "exchanges": [2], "ceiling": 0.5}),
+        ("chain", {"revisions": 1, "shortest": 50, "negatives": 1}),
+        ("review", {"screened": 0.5, "double": 0.5}),
     ],
 )
 def test_every_key_of_a_section_changes_a_fingerprint(
@@ -135,11 +143,14 @@ def test_every_key_of_a_section_changes_a_fingerprint(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tokenizer.json").write_text("{}")
+    line = '{number: "1", name: n, purpose: crisis, hours: "", source: s, checked: null}'
+    (tmp_path / "lines.yaml").write_text(f"CN: [{line}]\nUS: [{line}]\n")
     kind = RunFile.model_fields[section].annotation
     assert kind is not None
     assert set(settings) == set(kind.model_fields), "a new setting: say here what changes it"
     for key, value in settings.items():
-        assert routes(body(**{section: {key: value}})) != routes(body()), key
+        runtime = RUNTIME in kind.model_fields[key].metadata
+        assert (routes(body(**{section: {key: value}})) != routes(body())) is not runtime, key
 
 
 def test_every_key_of_a_model_either_changes_a_fingerprint_or_is_marked_as_runtime() -> None:
@@ -201,4 +212,4 @@ def test_a_local_cast_has_no_model_elsewhere() -> None:
 def test_who_reads_page_images_is_part_of_the_fingerprint_of_reading() -> None:
     _, before = routes(body())
     _, after = routes(body(roles={"transcriber": {"model": "local"}}))
-    assert {name for name in before if before[name] != after[name]} == {"files", "dedup"}
+    assert {name for name in before if before[name] != after[name]} == {"files", "dedup", "vary"}

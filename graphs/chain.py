@@ -1,0 +1,178 @@
+"""A Chain of Empathy (Empathy-R1) for a long post: four layers, each resting on words of the post, then the answer.
+
+Rules check the form, the quotes and the answer, the verifier that the layers say nothing of the help-seeker that the
+post does not, the supervisor the answer's aims. A draft is accepted when it has fewer faults than the one before it.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypedDict
+
+from langgraph.graph import StateGraph
+from langgraph.runtime import Runtime
+
+from psyche.agents.empath import empathise
+from psyche.agents.supervisor import appraise
+from psyche.agents.verifier import follows
+from psyche.corpus.contract import additions, wrong_form
+from psyche.corpus.phrases import stock
+from psyche.corpus.quotes import standing
+from psyche.corpus.records import Assessment, Chain, Draft, Fault, Layer, Post, Rejection, Turn
+from psyche.corpus.safety import breaches, omissions
+from psyche.graphs.context import Context
+from psyche.graphs.reply import LENGTHS, NOT_KEPT
+from psyche.graphs.review import decided
+
+REPLIES, SHORTEST_REPLY = 3, 100
+"""Replies of others that are shown, and their least characters: Empathy-QA, too, holds none that are shorter."""
+
+Layers = tuple[Layer, Layer, Layer, Layer]
+
+
+class Input(TypedDict):
+    assessment: Assessment
+
+
+class State(Input):
+    drafts: list[Draft]
+    trial: Draft
+    layers: Layers
+    answer: str
+    chosen: tuple[Layers, str]
+    outcome: Chain | Rejection
+
+
+async def write(state: State, runtime: Runtime[Context]) -> dict[str, object]:
+    """Ask the empath, who is shown what was wrong with the chain that stands."""
+    assessment, drafts = state["assessment"], state.get("drafts", [])
+    before = next((draft for draft in reversed(drafts) if draft.accepted), None)
+    language, lines = assessment.subject.language, runtime.context.helplines.get(assessment.subject.language, ())
+    layers, answer = await empathise(
+        runtime.context.roles,
+        language,
+        words=assessment.words,
+        replies=replies(assessment),
+        risk=assessment.risk,
+        lines=lines,
+        previous=before.text if before else "",
+        faults=before.faults if before else (),
+        sample=len(drafts),
+    )
+    faults = (
+        *(fault for layer in layers for fault in layer_faults(layer, assessment)),
+        *breaches(answer, language, numbers=[line.number for line in lines]),
+        *omissions(answer, assessment.risk, lines, language),
+        *additions(assessment.words, answer, language, reply=True),
+        *wrong_form(answer, language, *LENGTHS[language]),
+        *stock(answer, language),
+    )
+    text = "\n".join([*(layer.text for layer in layers), answer])
+    trial = Draft(about="chain", number=len(drafts), text=text, faults=faults, accepted=False)
+    return {"trial": trial, "layers": quoted(layers, assessment), "answer": answer}
+
+
+async def verify(state: State, runtime: Runtime[Context]) -> dict[str, object]:
+    """Ask the verifier whether the layers follow from the post."""
+    assessment, trial = state["assessment"], state["trial"]
+    told = "\n".join(layer.text for layer in state["layers"][:3])
+    said = await follows(runtime.context.roles, assessment.subject.language, assessment.words, told, trial.number)
+    lost = () if said.follows else (Fault(rule=NOT_KEPT, detail=said.unsupported),)
+    return {"trial": trial.model_copy(update={"faults": (*trial.faults, *lost)})}
+
+
+async def appraise_answer(state: State, runtime: Runtime[Context]) -> dict[str, object]:
+    """Ask the supervisor about the answer."""
+    assessment, trial = state["assessment"], state["trial"]
+    turns = (Turn(speaker="seeker", text=assessment.words),)
+    language = assessment.subject.language
+    found = await appraise(runtime.context.roles, language, turns, state["answer"], trial.number)
+    return {"trial": trial.model_copy(update={"faults": (*trial.faults, *found)})}
+
+
+async def weigh(state: State) -> dict[str, object]:
+    """Accept the chain or revert it."""
+    trial, drafts = state["trial"], state.get("drafts", [])
+    before = next((draft for draft in reversed(drafts) if draft.accepted), None)
+    if before and len(trial.faults) >= len(before.faults):
+        return {"drafts": [*drafts, trial]}
+    accepted = trial.model_copy(update={"accepted": True})
+    return {"drafts": [*drafts, accepted], "chosen": (state["layers"], state["answer"])}
+
+
+async def conclude(state: State, runtime: Runtime[Context]) -> dict[str, object]:
+    """A chain in which nothing is wrong passes, unless a person is to see it."""
+    if "drafts" not in state:
+        detail = f"a dialogue, or less than {runtime.context.shortest} characters"
+        return {"outcome": Rejection(reason="no_long_post", detail=detail)}
+    layers, answer = state["chosen"]
+    chain = Chain(assessment=state["assessment"], layers=layers, answer=answer, drafts=tuple(state["drafts"]))
+    faults = next(draft.faults for draft in reversed(state["drafts"]) if draft.accepted)
+    worst = next((fault for fault in faults if fault.rule != NOT_KEPT), None)
+    if worst:
+        return {"outcome": Rejection(reason=worst.rule, detail=worst.detail)}
+    if chain.assessment.risk.level == "high":
+        return {"outcome": decided(chain, "high_risk", ", ".join(chain.assessment.risk.dangers))}
+    if faults:
+        return {"outcome": decided(chain, "chain_disagreement", faults[0].detail)}
+    return {"outcome": chain}
+
+
+def layer_faults(layer: Layer, assessment: Assessment) -> list[Fault]:
+    """What is wrong with a layer: quotes that stand nowhere, none at all, or claims of its own."""
+    words, language = assessment.words, assessment.subject.language
+    astray = [quote for quote in layer.quotes if not standing(words, quote)]
+    found = [Fault(rule="quote_not_in_post", detail=quote) for quote in astray]
+    if not layer.quotes or not layer.text.strip():
+        found.append(Fault(rule="layer_without_ground", detail=layer.text[:40]))
+    return [*found, *additions(words, layer.text, language, reply=True)]
+
+
+def quoted(layers: Layers, assessment: Assessment) -> Layers:
+    """The layers with their quotes as they stand in the post."""
+    one, two, three, four = (
+        layer.model_copy(update={"quotes": tuple(standing(assessment.words, quote) for quote in layer.quotes)})
+        for layer in layers
+    )
+    return one, two, three, four
+
+
+def replies(assessment: Assessment) -> list[str]:
+    """Sound replies of others that are long enough to learn from."""
+    subject = assessment.subject
+    if not isinstance(subject, Post):
+        return []
+    sound = (subject.replies[number].text for number in assessment.sound or ())
+    return [text for text in sound if len(text) >= SHORTEST_REPLY][:REPLIES]
+
+
+async def after_start(state: State, runtime: Runtime[Context]) -> Literal["write", "conclude"]:
+    """Chains are for long posts."""
+    long = len(state["assessment"].words) >= runtime.context.shortest
+    return "write" if long and isinstance(state["assessment"].subject, Post) else "conclude"
+
+
+async def after_write(state: State) -> Literal["verify", "weigh"]:
+    """Agents are not asked about what rules refuse."""
+    return "weigh" if state["trial"].faults else "verify"
+
+
+async def after_weigh(state: State, runtime: Runtime[Context]) -> Literal["write", "conclude"]:
+    """Revise until nothing is wrong, so many times at most."""
+    good = state["drafts"][-1].accepted and not state["drafts"][-1].faults
+    return "conclude" if good or len(state["drafts"]) > runtime.context.chain_revisions else "write"
+
+
+graph = (
+    StateGraph(State, context_schema=Context, input_schema=Input)
+    .add_node(write)
+    .add_node(verify)
+    .add_node(appraise_answer)
+    .add_node(weigh)
+    .add_node(conclude)
+    .add_conditional_edges("__start__", after_start)
+    .add_conditional_edges("write", after_write)
+    .add_edge("verify", "appraise_answer")
+    .add_edge("appraise_answer", "weigh")
+    .add_conditional_edges("weigh", after_weigh)
+    .compile(name="chain")
+)
