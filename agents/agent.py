@@ -23,6 +23,10 @@ _DECLINED = re.compile(
 )
 
 
+SQUEEZED = 16
+"""Characters below its bound within which a text counts as cut off."""
+
+
 class Answer(BaseModel):
     """Base of what agents answer: frozen, nothing beyond the named fields."""
 
@@ -119,6 +123,18 @@ def whole(reply: Reply) -> Reply:
 def declined(text: str) -> bool:
     """Whether free text reads like a refusal."""
     return bool(_DECLINED.search(text[:200]))
+
+
+def uncut(text: str, longest: int) -> str:
+    """The text without white space around it; UnparsableError where it is blank or may have been cut off.
+
+    A decoder that is held to a bound squeezes in short words just before it.
+    """
+    if not text.strip():
+        raise UnparsableError("the text is blank")
+    if len(text) > longest - SQUEEZED:
+        raise UnparsableError(f"the text reaches its bound of {longest} characters")
+    return text.strip()
 
 
 def parse(shape: type[Shape], text: str) -> Shape:

@@ -8,8 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from psyche.agents.agent import Agent, Answer, Roles
-from psyche.corpus.errors import UnparsableError
+from psyche.agents.agent import Agent, Answer, Roles, uncut
 from psyche.corpus.helplines import Helpline, fitting
 from psyche.corpus.records import Fault, Language, Risk, Turn
 
@@ -17,8 +16,6 @@ counsellor = Agent("counsellor")
 
 REPLY = 1800
 """Longest reply in characters: three hundred English words. Chinese ones are told to be shorter."""
-SQUEEZED = 16
-"""Characters before a bound in which a decoder that may not pass it has only short words left, and so cuts."""
 
 OPENINGS: dict[Language, tuple[str, ...]] = {
     "zh": (
@@ -94,12 +91,3 @@ def opening(record_id: str, language: Language) -> str:
     """The manner in which the reply to this record is to begin: the same in every run."""
     drawn = int.from_bytes(hashlib.sha256(record_id.encode()).digest()[:8])
     return OPENINGS[language][drawn % len(OPENINGS[language])]
-
-
-def uncut(text: str, longest: int) -> str:
-    """The text without white space around it; UnparsableError where it is blank or may have been cut off."""
-    if not text.strip():
-        raise UnparsableError("the text is blank")
-    if len(text) > longest - SQUEEZED:
-        raise UnparsableError(f"the text reaches its bound of {longest} characters")
-    return text.strip()

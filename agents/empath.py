@@ -7,8 +7,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from psyche.agents.agent import Agent, Answer, Roles
-from psyche.agents.counsellor import REPLY, opening, uncut
+from psyche.agents.agent import Agent, Answer, Roles, uncut
+from psyche.agents.counsellor import REPLY, opening
 from psyche.corpus.helplines import Helpline, fitting
 from psyche.corpus.records import Fault, Language, Layer, Risk
 

@@ -7,8 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, create_model
 
-from psyche.agents.agent import Agent, Answer, Roles, declined
-from psyche.agents.counsellor import SQUEEZED
+from psyche.agents.agent import SQUEEZED, Agent, Answer, Roles, declined
 from psyche.corpus.errors import RefusedError, UnparsableError
 from psyche.corpus.records import Language
 from psyche.corpus.text import sentence_spans

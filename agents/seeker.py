@@ -7,14 +7,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from psyche.agents.agent import Agent, Answer, Roles
-from psyche.corpus.errors import UnparsableError
+from psyche.agents.agent import Agent, Answer, Roles, uncut
 from psyche.corpus.records import Language, Turn
 
 seeker = Agent("seeker")
 
 LONGEST = 600
-"""Longest turn in characters, also of English. One that reaches it may have been cut by the decoder."""
+"""Longest turn in characters, also of English."""
 
 
 class Said(Answer):
@@ -26,7 +25,4 @@ class Said(Answer):
 async def go_on(roles: Roles, language: Language, facts: str, turns: Sequence[Turn], sample: int) -> str:
     """The help-seeker's answer to the last of `turns`; `facts` is all that may be known of their life."""
     said, _ = await seeker.ask(roles, language, Said, sample=sample, facts=facts, turns=turns)
-    text = said.text.strip()
-    if not text or len(said.text) >= LONGEST:
-        raise UnparsableError(f"seeker: the turn is blank or has reached {LONGEST} characters")
-    return text
+    return uncut(said.text, LONGEST)

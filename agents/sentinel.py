@@ -2,44 +2,42 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
 from psyche.agents.agent import Agent, Answer, Roles
-from psyche.corpus.records import Danger, Language, Sign
+from psyche.corpus.errors import UnparsableError
+from psyche.corpus.quotes import standing
+from psyche.corpus.records import Danger, Language, Level, Sign
 
 sentinel = Agent("sentinel")
 
-MOST = 8
-"""How many dangers one answer may name. Without a bound a small model goes on and on."""
-QUOTE = 40
+MOST = 4
+"""How many dangers one answer may name."""
+QUOTE = 60
 """Longest quote in characters; one that is cut here still stands in the text."""
 
 
 class Finding(Answer):
-    """The words first, so that kind and level follow from them."""
+    """The words first, so that level and dangers follow from them."""
 
     quote: Annotated[str, Field(max_length=QUOTE)]
-    danger: Danger
-    level: Literal["low", "moderate", "high"]
-
-
-class Watch(Answer):
-    """All that was found."""
-
-    signs: Annotated[list[Finding], Field(max_length=MOST)]
+    level: Level
+    dangers: Annotated[list[Danger], Field(max_length=MOST)]
 
 
 async def watch(roles: Roles, words: str, language: Language) -> tuple[Sign, ...]:
-    """The dangers in a help-seeker's words, each once; a quote that does not stand in them is left empty."""
-    said, _ = await sentinel.ask(roles, language, Watch, words=words)
-    signs = (
-        Sign(danger=found.danger, level=found.level, quote=_verbatim(found.quote, words), by="model")
-        for found in said.signs
+    """The dangers in a help-seeker's words, each once; a quote that does not stand in them is left empty.
+
+    UnparsableError where there is a level without a danger.
+    """
+    found, _ = await sentinel.ask(roles, language, Finding, words=words)
+    if found.level == "none":
+        return ()
+    if not found.dangers:
+        raise UnparsableError(f"sentinel: {found.level} risk, and no danger named")
+    quote = standing(words, found.quote)
+    return tuple(
+        Sign(danger=danger, level=found.level, quote=quote, by="model") for danger in dict.fromkeys(found.dangers)
     )
-    return tuple(dict.fromkeys(signs))
-
-
-def _verbatim(quote: str, words: str) -> str:
-    return quote.strip() if quote.strip() in words else ""

@@ -1,4 +1,4 @@
-"""The supervisor: holds a reply against the three aims, one by one, and against safety."""
+"""The supervisor: holds a reply against the three aims, one by one."""
 
 from __future__ import annotations
 
@@ -29,24 +29,23 @@ class Finding(Answer):
 
 
 class Appraisal(Answer):
-    """The three aims of Psyche-R1, section 2.3, and safety, each for itself."""
+    """The three aims of Psyche-R1, section 2.3, each for itself."""
 
     resonance: Finding
     understanding: Finding
     steps: Finding
-    safety: Finding
 
 
 async def appraise(
     roles: Roles, language: Language, turns: Sequence[Turn], reply: str, sample: int = 0
 ) -> tuple[Fault, ...]:
-    """What the reply lacks: `no_resonance`, `no_understanding`, `no_steps`; and `unsafe`, with the words that are.
+    """What the reply lacks: `no_resonance`, `no_understanding`, `no_steps`.
 
     An aim counts as met only by a quote that stands in the reply. Without one, the fault's detail is the quote that
     was claimed.
     """
     said, _ = await supervisor.ask(roles, language, Appraisal, sample=sample, turns=turns, reply=reply)
-    faults = [
+    return tuple(
         Fault(rule=f"no_{aim}", detail=finding.quote if finding.met else finding.reason)
         for aim, finding in (
             ("resonance", said.resonance),
@@ -54,7 +53,4 @@ async def appraise(
             ("steps", said.steps),
         )
         if not (finding.met and len(standing(reply, finding.quote)) >= _SHORTEST)
-    ]
-    if not said.safety.met:
-        faults.append(Fault(rule="unsafe", detail=said.safety.quote or said.safety.reason))
-    return tuple(faults)
+    )

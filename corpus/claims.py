@@ -6,6 +6,7 @@ of a drug or of an illness is one, known or not.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
@@ -16,7 +17,7 @@ import yaml
 
 from psyche.corpus.cleaning import clean
 from psyche.corpus.lexicon import Words
-from psyche.corpus.names import names
+from psyche.corpus.quantities import DAY, PIECE, quantities
 from psyche.corpus.records import Language
 
 Kind = Literal["number", "person", "event", "diagnosis", "drug", "dose"]
@@ -28,43 +29,20 @@ MEDICINE = "medicine"
 _REACH: Mapping[Language, int] = {"zh": 8, "en": 30}
 _AROUND = re.compile(r"\(\?<?[=!][^)]*\)")
 _CLAUSE = re.compile(r"[，,。！!；;：:\n…]|\.(?!\d)|\bbut\b|但|可是|却")
-# Figures about a dose stand near a word of taking it.
-_NEAR = 12
-_DOSES = ("毫克", "毫升", "片", "支", "包", "板")
 # Syllables of a foreign name.
 _SHORTEST_NAME, _LONGEST_NAME = 3, 6
-# 两三: longer rows of figures are read one by one.
-_PAIR = 2
-
-_FIGURES = "零〇一二两三四五六七八九"
-_VALUES = {char: float(value) for value, char in enumerate("零一二三四五六七八九")}
-_VALUES |= {"〇": 0.0, "两": 2.0, "俩": 2.0, "仨": 3.0}
-_SCALES = {"十": 10.0, "百": 1e2, "千": 1e3, "k": 1e3, "万": 1e4, "w": 1e4, "亿": 1e8}
-_SCALES |= {"hundred": 1e2, "thousand": 1e3, "million": 1e6}
-_COUNTED = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
-    " eighteen nineteen"
-)
-_BY_TEN = "twenty thirty forty fifty sixty seventy eighty ninety"
-_WORDS = {word: float(value) for value, word in enumerate(_COUNTED.split())} | {"half": 0.5, "couple": 2, "twice": 2}
-_WORDS |= {word: 10.0 * tens for tens, word in enumerate(_BY_TEN.split(), 2)}
-_ARABIC = r"\d+(?:,\d{3})*(?:\.\d+)?"
-_ENGLISH = "|".join([*sorted(_WORDS, key=len, reverse=True), "hundred", "thousand", "million"])
-_NUMERAL: Mapping[Language, str] = {
-    "zh": rf"(?:{_ARABIC}(?:[万千百亿]|[wk](?![a-z]))?|[{_FIGURES}十俩仨][{_FIGURES}十百千万亿]*|半(?!个?人|数))",
-    "en": rf"(?:{_ARABIC}k?|\b(?:{_ENGLISH})(?:[- ](?:{_ENGLISH}))*\b)",
-}
-_BETWEEN: Mapping[Language, str] = {"zh": " ?", "en": r"(?: of)?(?: an?)?[- ]?"}
-_ONE_AND_A_HALF = re.compile("个半(小时|钟头|月|星期|礼拜|学期)")
-# The least number that is no figure of speech, though it has no unit.
-_PLAIN: Mapping[Language, int] = {"zh": 13, "en": 2}
+# Lengths of time that differ by less than a twentieth are the same, and none that differ by more than a tenth.
+_STEPS = 20
+# The endings by which a diagnosis is known are no shorter: 早期乳腺癌 is 乳腺癌, but not 癌.
+_SHORTEST_DIAGNOSIS = 3
 
 
 class Claim(NamedTuple):
     """Something that a text says. `what` names it, the same for all wordings; `quote` is how it stands there, in
     lower case.
 
-    `negated` claims are said not to be so; `supposed` ones are only wished, feared, planned or asked about.
+    `negated` claims are said not to be so; `supposed` ones are only wished, feared, planned or asked about. `implied`
+    ones are not said, but go without saying: another text may say them.
     """
 
     kind: Kind
@@ -72,6 +50,7 @@ class Claim(NamedTuple):
     quote: str
     negated: bool = False
     supposed: bool = False
+    implied: bool = False
 
 
 class _Rules(NamedTuple):
@@ -80,14 +59,12 @@ class _Rules(NamedTuple):
     known: dict[Kind, re.Pattern[str]]
     names: dict[Kind, list[str]]
     likely: dict[Kind, re.Pattern[str]]
+    implied: list[tuple[Kind, str, re.Pattern[str]]]
+    slight: frozenset[str]
     medicine: re.Pattern[str]
     taking: re.Pattern[str]
     cues: re.Pattern[str]
     after: re.Pattern[str]
-    idioms: re.Pattern[str]
-    quantity: re.Pattern[str]
-    units: list[tuple[re.Pattern[str], str, float]]
-    dosing: re.Pattern[str]
     stages: dict[str, re.Pattern[str]]
     alike: dict[str, set[str]]
 
@@ -95,55 +72,96 @@ class _Rules(NamedTuple):
 def claims(text: str, language: Language) -> tuple[Claim, ...]:
     """What a text claims, each claim once."""
     text = clean(text, script="simplified") if language == "zh" else clean(text).replace("’", "'")
-    found = [*_quantities(text.lower(), language), *_things(text.lower(), language), *_named(text, language)]
+    found = [*_numbers(text.lower(), language), *_things(text.lower(), language), *_named(text, language)]
+    said = {(claim.kind, claim.what) for claim in found if not claim.implied}
+    found = [claim for claim in found if not claim.implied or (claim.kind, claim.what) not in said]
     return tuple({claim._replace(quote=""): claim for claim in found}.values())
 
 
-def uncovered(said: Iterable[Claim], known: Iterable[Claim], language: Language) -> tuple[Claim, ...]:
-    """The claims that are not among those known, neither in these words nor in wider or narrower ones.
+def added(known: Iterable[Claim], said: Iterable[Claim], language: Language) -> tuple[Claim, ...]:
+    """The claims said that are not among those known, neither in these words nor in wider or narrower ones.
 
-    What is certain covers what is supposed, a named drug an unnamed one, a tumour of some place a tumour, and a number
-    without its unit one with it, and the other way round.
+    What is certain covers what is supposed, a named drug an unnamed one, a tumour of some place a tumour, a number
+    without its unit one with it, and the other way round. That something is not so may be added, but not of what the
+    other text says is so; a minor event likewise.
     """
-    alike = _rules(language).alike
-    covered = {
-        (claim.kind, name, claim.negated, supposed)
-        for claim in known
-        for name in _names(claim) | alike.get(claim.what, set())
-        for supposed in (claim.supposed, True)
-    }
-    return tuple(
+    return _uncovered(said, known, language)
+
+
+def dropped(known: Iterable[Claim], said: Iterable[Claim], language: Language) -> tuple[Claim, ...]:
+    """The claims known that the text does not make; what is minor may be left out."""
+    return _uncovered(known, said, language)
+
+
+def _uncovered(said: Iterable[Claim], known: Iterable[Claim], language: Language) -> tuple[Claim, ...]:
+    alike, slight = _rules(language).alike, _rules(language).slight
+    covered, stated = set(), set()
+    for claim in known:
+        for name in _names(claim) | (set() if claim.implied else alike.get(claim.what, set())):
+            covered |= {(claim.kind, name, claim.negated, supposed) for supposed in (claim.supposed, True)}
+        if not (claim.implied or claim.supposed):
+            stated.add((claim.kind, claim.what, claim.negated))
+    missing = (
         claim
         for claim in said
-        if covered.isdisjoint(
-            (claim.kind, name, claim.negated, claim.supposed) for name in (claim.what, _any_unit(claim))
-        )
+        if not claim.implied
+        and covered.isdisjoint((claim.kind, name, claim.negated, claim.supposed) for name in _wider(claim))
+    )
+    return tuple(
+        claim
+        for claim in missing
+        if not (claim.what in slight or (claim.negated and claim.kind != "drug"))
+        or (claim.kind, claim.what, not claim.negated) in stated
     )
 
 
 def _names(claim: Claim) -> set[str]:
-    """What a claim may be called for short."""
+    """What a claim may be called by another text."""
     if claim.kind == "number":
-        return {claim.what, claim.what.partition(" ")[0], *([] if " " in claim.what else [_any_unit(claim)])}
+        value, _, unit = claim.what.partition(" ")
+        near = {f"~{_step(value) + off}" for off in (-1, 0, 1)} if unit == DAY else set()
+        return {claim.what, value, *near, *([f"{value} *"] if unit in ("", PIECE) else [])}
     if claim.kind == "diagnosis":
         return {claim.what[start:] for start in range(len(claim.what))}
     return {claim.what, MEDICINE} if claim.kind == "drug" else {claim.what}
 
 
-def _any_unit(claim: Claim) -> str:
-    return f"{claim.what.partition(' ')[0]} *" if claim.kind == "number" else claim.what
+def _wider(claim: Claim) -> set[str]:
+    """What in another text covers a claim, when it is there."""
+    if claim.kind == "number":
+        value, _, unit = claim.what.partition(" ")
+        return {claim.what, f"{value} *", *([f"~{_step(value)}"] if unit == DAY else [])}
+    if claim.kind == "diagnosis":
+        return {claim.what[start:] for start in range(max(len(claim.what) - _SHORTEST_DIAGNOSIS, 0) + 1)}
+    return {claim.what}
+
+
+def _step(days: str) -> int:
+    return round(_STEPS * math.log(float(days) + 1e-9))
+
+
+def _numbers(text: str, language: Language) -> Iterator[Claim]:
+    """Degrees, school years, numbers and doses. Figures of speech may stand for what another text counts."""
+    for pattern in _rules(language).stages.values():
+        yield from (Claim("number", found[0], found[0]) for found in pattern.finditer(text))
+    for quantity in quantities(text, language):
+        what = f"{quantity.value:g} {quantity.unit}".strip()
+        yield Claim("dose" if quantity.is_dose else "number", what, quantity.quote, implied=quantity.vague)
 
 
 def _things(text: str, language: Language) -> Iterator[Claim]:
     """People, events, diagnoses and drugs: those of the lists, then, in the rest, what looks like one."""
     rules = _rules(language)
+    for kind, name, pattern in rules.implied:
+        if found := pattern.search(text):
+            yield Claim(kind, name, found[0], implied=True)
     for kind, pattern in rules.known.items():
         for found in pattern.finditer(text):
             yield _judged(kind, rules.names[kind][(found.lastindex or 1) - 1], found, language)
         if kind in rules.likely:
             rest = _without(pattern, text)
-            for found in rules.likely[kind].finditer(rest):
-                yield _judged(kind, found[0].lower(), found, language)
+            for likely in rules.likely[kind].finditer(rest):
+                yield _judged(kind, likely[0], likely, language)
             if kind == "drug":
                 rest = _without(rules.likely[kind], rest)
                 yield from (_judged(kind, MEDICINE, found, language) for found in rules.medicine.finditer(rest))
@@ -173,8 +191,6 @@ def _named(text: str, language: Language) -> Iterator[Claim]:
     if language == "en":
         return
     rules = _rules(language)
-    words = Words(text)
-    yield from (Claim("person", text[start:end], text[start:end]) for _, start, end in names(text, words))
     text = _without(rules.likely["drug"], _without(rules.known["drug"], text))
     words = Words(text)
     for found in rules.taking.finditer(text):
@@ -188,72 +204,7 @@ def _named(text: str, language: Language) -> Iterator[Claim]:
 
 def _is_part(word: str, tag: str) -> bool:
     """Whether a word may be a syllable of a foreign name: one character that does no work in a sentence."""
-    return len(word) == 1 and tag[0] not in "rudpcmyxf"
-
-
-def _quantities(text: str, language: Language) -> Iterator[Claim]:
-    """Numbers and doses with their units, in what they are counted in."""
-    rules = _rules(language)
-    for name, pattern in rules.stages.items():
-        for found in pattern.finditer(text):
-            yield Claim("number", name if name[0].isdigit() else found[0], found[0])
-    text = rules.idioms.sub(lambda idiom: "\0" * len(idiom[0]), _ONE_AND_A_HALF.sub(r"个\1半", text))
-    for found in rules.quantity.finditer(text):
-        unit, times = _unit(found["unit"], rules) if found["unit"] else ("", 1.0)
-        kind: Kind = "number"
-        if unit in _DOSES:
-            near = text[max(found.start() - _NEAR, 0) : found.end() + _NEAR]
-            if not rules.dosing.search(near):
-                continue
-            kind = "dose"
-        for figure in filter(None, (found["low"], found["high"])):
-            value = _value(figure) * _SCALES.get(found["scale"], 1) + (0.5 if found["half"] else 0)
-            if unit or figure[0].isdigit() or value >= _PLAIN[language]:
-                yield Claim(kind, f"{value * times:g} {unit}".strip(), found[0].strip())
-
-
-def _unit(word: str, rules: _Rules) -> tuple[str, float]:
-    return next((name, times) for pattern, name, times in rules.units if pattern.fullmatch(word))
-
-
-def _value(figure: str) -> float:
-    """A number in figures, in Chinese or in English words."""
-    figure = figure.lower().replace(",", "")
-    if found := re.match(_ARABIC, figure):
-        return float(found[0]) * _SCALES.get(figure[found.end() :], 1)
-    if figure.isascii():
-        return _of_words(re.split("[- ]", figure))
-    if figure == "半":
-        return 0.5
-    if len(figure) > _PAIR and not set(figure) & _SCALES.keys():
-        return float("".join(f"{_VALUES[char]:g}" for char in figure))
-    total = part = digit = 0.0
-    scale = 1.0
-    for char in figure:
-        if char in _VALUES:
-            # 两三个 is between the two.
-            digit = (digit + _VALUES[char]) / 2 if digit else _VALUES[char]
-            scale = 1.0 if char in "零〇" else scale
-        else:
-            scale = _SCALES[char]
-            part += (digit or (0 if part else 1)) * scale if scale < _SCALES["万"] else digit
-            if scale >= _SCALES["万"]:
-                total, part = (total + part) * scale, 0.0
-            digit = 0.0
-    # 三千五 is 3500.
-    return total + part + digit * (scale / 10 if scale > _SCALES["十"] else 1)
-
-
-def _of_words(words: list[str]) -> float:
-    total = part = 0.0
-    for word in words:
-        if word in _WORDS:
-            part += _WORDS[word]
-        elif word == "hundred":
-            part = (part or 1) * _SCALES[word]
-        else:
-            total, part = total + (part or 1) * _SCALES[word], 0.0
-    return total + part
+    return len(word) == 1 and tag not in "nv" and tag[0] not in "rudcmyxf"
 
 
 @cache
@@ -266,30 +217,27 @@ def _rules(language: Language) -> _Rules:
         "diagnosis": [(re.escape(word.lower()), entry[0]) for entry in terms["diagnoses"][language] for word in entry],
         "drug": [(re.escape(word.lower()), entry[0]) for entry in terms["drugs"][language] for word in entry],
     }
-    for pairs in wordings.values():
+    for kind, pairs in wordings.items():
+        pairs += _pairs(lists["more"].get(kind, {}))
         pairs.sort(key=lambda pair: _size(pair[0]))
     alike: dict[str, set[str]] = {}
     for wide, narrow in _pairs(lists["wide"]):
         alike.setdefault(wide, set()).add(narrow)
         alike.setdefault(narrow, set()).add(wide)
-    units = [(word, unit["of"], unit["times"]) for unit in lists["units"] for word in unit["as"].split(", ")]
-    units.sort(key=lambda unit: _size(unit[0]))
     return _Rules(
         known={k: _compiled(frame.format("|".join(f"({word})" for word, _ in p))) for k, p in wordings.items()},
         names={kind: [name for _, name in pairs] for kind, pairs in wordings.items()},
         likely={kind: _compiled("|".join(patterns)) for kind, patterns in lists["likely"].items()},
+        implied=[
+            (kind, name, _compiled(frame.format(f"(?:{_any(words)})")))
+            for kind, names in lists["implied"].items()
+            for name, words in names.items()
+        ],
+        slight=frozenset(lists["slight"].split(", ")),
         medicine=_compiled(lists["medicine"]),
         taking=_compiled(lists["taking"]),
         cues=_compiled("|".join(f"(?P<{name}>{_any(lists[name])})" for name in ("neither", "supposed", "denied"))),
         after=_compiled("|".join(f"(?P<{name}>{_any(lists[f'{name}_after'])})" for name in ("supposed", "denied"))),
-        idioms=_compiled(_any(lists["idioms"])),
-        quantity=_compiled(
-            rf"(?<![a-z\d.第-])(?P<low>{_NUMERAL[language]})(?: ?(?:[-~—到至]|to|or) ?(?P<high>{_NUMERAL[language]}))?"
-            rf"[多来余几]?(?P<scale>[万千百亿]?)"
-            rf"(?:{_BETWEEN[language]}(?P<unit>{'|'.join(word for word, *_ in units)})(?P<half>半?))?"
-        ),
-        units=[(_compiled(word), name, times) for word, name, times in units],
-        dosing=_compiled(lists["dosing"]),
         stages={name: _compiled(pattern) for name, pattern in lists["stages"].items()},
         alike=alike,
     )

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from psyche.corpus.claims import MEDICINE, Claim, claims, uncovered
+from psyche.corpus.claims import MEDICINE, Claim, added, claims, dropped
 from psyche.corpus.dialogues import SIDES
 from psyche.corpus.records import Fault, Language
 from psyche.corpus.text import HAN, length, sentences
@@ -45,20 +45,20 @@ def additions(source: str, text: str, language: Language, *, reply: bool = False
     """
     known = claims(source, language)
     if not reply:
-        return _faults("added", uncovered(claims(text, language), known, language))
+        return _faults("added", added(known, claims(text, language), language))
     mentioned = [claim._replace(negated=False, supposed=False) for claim in known if claim.kind in ("drug", "dose")]
-    return _faults("added", uncovered(_about_you(text, language), [*known, *mentioned], language))
+    return _faults("added", added([*known, *mentioned], _about_you(text, language), language))
 
 
 def losses(source: str, text: str, language: Language) -> tuple[Fault, ...]:
     """What the source claims and a text does not: rules `dropped_number`, `dropped_person` and so on."""
-    return _faults("dropped", uncovered(claims(source, language), claims(text, language), language))
+    return _faults("dropped", dropped(claims(source, language), claims(text, language), language))
 
 
 def changes(source: str, text: str, language: Language) -> tuple[Fault, ...]:
     """What a text adds to its source, then what it drops. What it says the contrary of is among both."""
     known, said = claims(source, language), claims(text, language)
-    return _faults("added", uncovered(said, known, language)) + _faults("dropped", uncovered(known, said, language))
+    return _faults("added", added(known, said, language)) + _faults("dropped", dropped(known, said, language))
 
 
 def wrong_form(text: str, language: Language, low: int, high: int) -> tuple[Fault, ...]:

@@ -1,7 +1,7 @@
 """Risk signs by rules: what in the words of a help-seeker speaks for a danger, and how grave it is.
 
-The policy and the rules are in crisis.yaml. The rules are made to miss nothing that is grave; a model and a reviewer
-look at what they find, and at what they do not.
+The policy is in crisis.yaml, the rules are in signs.yaml. The rules know explicit words only, so that what they find is
+worth trust; what is implied, others look for.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Policy(Value):
 
 
 class _Rules(NamedTuple):
-    """The rules of one language, compiled; crisis.yaml says what each of them is for."""
+    """The rules of one language, compiled; signs.yaml says what each of them is for."""
 
     signs: tuple[tuple[Danger, Level, re.Pattern[str]], ...]
     states: dict[Danger, re.Pattern[str]]
@@ -85,11 +85,8 @@ class _Rules(NamedTuple):
     framed: re.Pattern[str]
 
 
-def _read() -> tuple[Policy, dict[Language, _Rules]]:
-    """The two documents of crisis.yaml."""
-    file = resources.files("psyche.corpus") / "crisis.yaml"
-    policy, rules = yaml.safe_load_all(file.read_text("utf-8"))
-    return Policy.model_validate(policy), {language: _compiled(body) for language, body in rules.items()}
+def _read(name: str) -> Any:
+    return yaml.safe_load((resources.files("psyche.corpus") / name).read_text("utf-8"))
 
 
 def _compiled(body: dict[str, Any]) -> _Rules:
@@ -110,7 +107,8 @@ def _compiled(body: dict[str, Any]) -> _Rules:
     return _Rules(signs, states, **{name: re.compile(pattern(parts)) for name, parts in body["exceptions"].items()})
 
 
-POLICY, _RULES = _read()
+POLICY = Policy.model_validate(_read("crisis.yaml"))
+_RULES: dict[Language, _Rules] = {language: _compiled(body) for language, body in _read("signs.yaml").items()}
 
 
 def signs(text: str, language: Language) -> tuple[Sign, ...]:

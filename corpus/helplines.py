@@ -22,7 +22,7 @@ Purpose = Literal["crisis", "emergency", "medical", "youth", "women", "substance
 _ORDER: dict[Purpose, frozenset[Danger] | None] = {
     "crisis": None,
     "emergency": None,
-    "medical": frozenset(("plan", "means", "psychosis", "eating", "substance", "pregnancy", "third_party")),
+    "medical": None,
     "youth": frozenset(("minor",)),
     "women": frozenset(("abuse",)),
     "substance": frozenset(("substance",)),

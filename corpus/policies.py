@@ -1,4 +1,4 @@
-"""The files of words and rules beside this module: what they say is part of what a run's results depend on."""
+"""The files of words, rules and weights beside this module: what is in them decides a run's results."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ _FILES = resources.files("psyche.corpus")
 
 @cache
 def digest(name: str) -> str:
-    """The sha256 of a file of rules."""
-    return hashlib.sha256((_FILES / f"{name}.yaml").read_bytes()).hexdigest()
+    """The sha256 of one of them."""
+    return hashlib.sha256((_FILES / name).read_bytes()).hexdigest()

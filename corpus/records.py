@@ -204,10 +204,14 @@ class Sign(Value):
 
 
 class Risk(Value):
-    """How grave the danger is that a help-seeker is in, or somebody near, and the signs of it."""
+    """How grave the danger is that a help-seeker is in, or somebody near, and the signs of it.
+
+    `suspected` is what the classifier makes of the words, which names neither danger nor place.
+    """
 
     level: Level
     signs: tuple[Sign, ...] = ()
+    suspected: Level = "none"
 
     @property
     def dangers(self) -> tuple[Danger, ...]:

@@ -1,11 +1,13 @@
-"""The pipeline as a Mermaid flowchart, drawn from the stages and their graphs: `python -m psyche.engine.drawing`."""
+"""The pipeline as Mermaid flowcharts: `python -m psyche.engine.drawing` writes what README.md and docs/graphs.md show."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from psyche.corpus.records import Brief, Post, Question
-from psyche.engine.stages import FOLLOWING, STAGES, Stage
+from psyche.engine.stages import FOLLOWING, STAGES
+from psyche.graphs import reply
 
 SOURCES = (
     ("textbooks", "textbooks, topics", Brief),
@@ -13,46 +15,53 @@ SOURCES = (
     ("posts", "posts, dialogues", Post),
 )
 SPLITS = {
-    "select": ("sft.jsonl", "grpo.jsonl", "suspects.jsonl"),
-    "triage": ("crisis.jsonl",),
-    "vary": ("sft.jsonl", "sessions.jsonl", "chains.jsonl"),
-    "contrast": ("pairs.jsonl",),
+    "select": ("sft", "grpo", "suspects"),
+    "triage": ("crisis",),
+    "judge": ("posts", "dialogues"),
+    "vary": ("sft", "sessions", "chains"),
+    "contrast": ("pairs",),
 }
 
 
-def flowchart() -> str:
-    """One box a stage, in it the nodes and edges of the graph that plays it."""
+def score() -> str:
+    """The stages: what they take from which sources, what they hand on, and the files of the export."""
     lines = ["flowchart LR"]
     for name, label, kind in SOURCES:
         lines += [f'  {name}[("{label}")] --> {stage.name}' for stage in FOLLOWING["read"] if kind in stage.takes]
     for stage in STAGES:
-        lines += [f"  subgraph {stage.name}", "    direction TB", *_inside(stage), "  end"]
-    for stage in STAGES:
         for after in FOLLOWING[stage.name]:
-            passed = " or ".join(kind.__name__ for kind in stage.gives if kind in after.takes)
+            passed = ", ".join(kind.__name__ for kind in stage.gives if kind in after.takes)
             lines.append(f"  {stage.name} -->|{passed}| {after.name}")
     for before, files in SPLITS.items():
-        lines += [f'  {before} --> {file.removesuffix(".jsonl")}[("{file}")]' for file in files]
+        lines += [f'  {before} --> {file}_jsonl[("{file}.jsonl")]' for file in files]
     return "\n".join(lines)
 
 
-def _inside(stage: Stage) -> Iterator[str]:
-    if stage.graph is None:
-        yield f"    {stage.name}_check({_BY_RULE[stage.name]})"
-        return
-    drawn = stage.graph.get_graph()
-    inner = {name for name in drawn.nodes if not name.startswith("__")}
-    for name in drawn.nodes:
-        if name in inner:
-            yield f"    {stage.name}_{name}({name.replace('_', ' ')})"
+def page() -> str:
+    """docs/graphs.md: the graph of every stage that asks a model."""
+    lines = [
+        "# The graphs",
+        "",
+        "Who speaks when: one LangGraph state machine for each stage of the pipeline that asks a model. A dotted line is",
+        "taken on a condition. `decontaminate` and `vary` ask none, and have no graph.",
+    ]
+    for stage in STAGES:
+        if stage.graph:
+            lines += [*_drawn(stage.graph), "", f"Agents: {', '.join(stage.agents)}."]
+        if stage.name == "counsel":
+            lines += _drawn(reply.graph)
+    return "\n".join(lines) + "\n"
+
+
+def _drawn(graph: Any) -> Iterator[str]:
+    yield from ("", f"## {graph.name}", "", f"[graphs/{graph.name}.py](../graphs/{graph.name}.py)", "", "```mermaid")
+    yield "flowchart LR"
+    drawn = graph.get_graph()
+    yield from (f"  {name}({name.strip('_').replace('_', ' ')})" for name in drawn.nodes)
     for edge in drawn.edges:
-        if edge.source in inner and edge.target in inner:
-            yield f"    {stage.name}_{edge.source} {'-.->' if edge.conditional else '-->'} {stage.name}_{edge.target}"
-
-
-_BY_RULE = {"decontaminate": "hold against evaluation sets", "vary": "let few begin alike"}
-"""What stages do that ask no model."""
+        yield f"  {edge.source} {'-.->' if edge.conditional else '-->'} {edge.target}"
+    yield "```"
 
 
 if __name__ == "__main__":
-    print(flowchart())  # noqa: T201
+    print(score(), page(), sep="\n\n")  # noqa: T201

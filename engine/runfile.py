@@ -31,7 +31,18 @@ LOGPROBS = ("embedded", "vllm", "llamacpp", "sglang")
 
 AGENTS = (
     *("questioner", "ranker", "screener", "reasoner", "prompter", "critic", "grader", "solver"),
-    *("sentinel", "moderator", "listener", "seeker", "counsellor", "supervisor", "verifier", "empath", "foil"),
+    *(
+        "sentinel",
+        "moderator",
+        "listener",
+        "seeker",
+        "counsellor",
+        "guardian",
+        "supervisor",
+        "verifier",
+        "empath",
+        "foil",
+    ),
 )
 
 

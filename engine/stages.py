@@ -43,7 +43,7 @@ class Stage:
     """One line of the score. A stage without a graph asks no model.
 
     It takes records of these kinds from the stages that it comes `after`; `key` is where the graph's state expects
-    them. `agents`, `settings` (of the run file) and `rules` (files of words and policies) decide the result and are
+    them. `agents`, `settings` (of the run file) and `rules` (files of words, policies and weights) decide the result and are
     part of the fingerprint; `edition` is raised when the code of the stage decides otherwise. A stage that works
     `together` sees its records in groups, of all that there are.
     """
@@ -61,7 +61,8 @@ class Stage:
     edition: int = 1
 
 
-_POLICIES = ("crisis", "safety", "terms", "claims", "phrases")
+_WRITING = ("safety.yaml", "suspicion.npz", "terms.yaml", "claims.yaml", "phrases.yaml")
+"""What a text for a help-seeker is held against."""
 
 STAGES = (
     # Questions become reasoning examples.
@@ -127,7 +128,7 @@ STAGES = (
         gives=(Assessment,),
         key="subject",
         agents=("sentinel",),
-        rules=("crisis",),
+        rules=("crisis.yaml", "signs.yaml", "suspicion.npz"),
     ),
     Stage(
         "judge",
@@ -145,9 +146,9 @@ STAGES = (
         takes=(Assessment,),
         gives=(Session,),
         key="assessment",
-        agents=("listener", "seeker", "counsellor", "supervisor", "verifier"),
+        agents=("listener", "seeker", "counsellor", "guardian", "supervisor", "verifier"),
         settings=("counsel.revisions", "counsel.exchanges", "safety"),
-        rules=_POLICIES,
+        rules=("crisis.yaml", "signs.yaml", *_WRITING),
     ),
     Stage(
         "chain",
@@ -156,9 +157,9 @@ STAGES = (
         takes=(Assessment,),
         gives=(Chain,),
         key="assessment",
-        agents=("empath", "supervisor", "verifier"),
+        agents=("empath", "guardian", "supervisor", "verifier"),
         settings=("chain.revisions", "chain.shortest", "safety"),
-        rules=_POLICIES,
+        rules=_WRITING,
     ),
     Stage(
         "vary",
@@ -167,7 +168,7 @@ STAGES = (
         takes=(Session, Chain),
         gives=(Session, Chain),
         settings=("counsel.ceiling",),
-        rules=("phrases",),
+        rules=("phrases.yaml",),
         together=True,
     ),
     Stage(
@@ -179,7 +180,7 @@ STAGES = (
         key="chain",
         agents=("foil",),
         settings=("chain.negatives",),
-        rules=("safety", "terms"),
+        rules=("safety.yaml", "terms.yaml"),
     ),
 )
 EXPORTED = ("select", "triage", "judge", "vary", "contrast")

@@ -1,7 +1,8 @@
 """A Chain of Empathy (Empathy-R1) for a long post: four layers, each resting on words of the post, then the answer.
 
-Rules check the form, the quotes and the answer, the verifier that the layers say nothing of the help-seeker that the
-post does not, the supervisor the answer's aims. A draft is accepted when it has fewer faults than the one before it.
+Rules check the form, the quotes and the answer; the guardian that the answer does no harm, the verifier that the layers
+say nothing of the help-seeker that the post does not, the supervisor the answer's aims. A draft is accepted when it has
+fewer faults than the one before it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from langgraph.graph import StateGraph
 from langgraph.runtime import Runtime
 
 from psyche.agents.empath import empathise
+from psyche.agents.guardian import inspect
 from psyche.agents.supervisor import appraise
 from psyche.agents.verifier import follows
 from psyche.corpus.contract import additions, wrong_form
@@ -19,8 +21,9 @@ from psyche.corpus.phrases import stock
 from psyche.corpus.quotes import standing
 from psyche.corpus.records import Assessment, Chain, Draft, Fault, Layer, Post, Rejection, Turn
 from psyche.corpus.safety import breaches, omissions
+from psyche.corpus.suspicion import harm
 from psyche.graphs.context import Context
-from psyche.graphs.reply import LENGTHS, NOT_KEPT
+from psyche.graphs.reply import LENGTHS, NOT_KEPT, SUSPECTED, refused
 from psyche.graphs.review import decided
 
 REPLIES, SHORTEST_REPLY = 3, 100
@@ -65,6 +68,7 @@ async def write(state: State, runtime: Runtime[Context]) -> dict[str, object]:
         *additions(assessment.words, answer, language, reply=True),
         *wrong_form(answer, language, *LENGTHS[language]),
         *stock(answer, language),
+        *((Fault(rule=SUSPECTED, detail="it sounds like harm"),) if harm(answer, language) else ()),
     )
     text = "\n".join([*(layer.text for layer in layers), answer])
     trial = Draft(about="chain", number=len(drafts), text=text, faults=faults, accepted=False)
@@ -78,6 +82,13 @@ async def verify(state: State, runtime: Runtime[Context]) -> dict[str, object]:
     said = await follows(runtime.context.roles, assessment.subject.language, assessment.words, told, trial.number)
     lost = () if said.follows else (Fault(rule=NOT_KEPT, detail=said.unsupported),)
     return {"trial": trial.model_copy(update={"faults": (*trial.faults, *lost)})}
+
+
+async def guard(state: State, runtime: Runtime[Context]) -> dict[str, object]:
+    """Ask the guardian about the answer."""
+    trial, language = state["trial"], state["assessment"].subject.language
+    found = await inspect(runtime.context.roles, language, state["answer"], trial.number)
+    return {"trial": trial.model_copy(update={"faults": (*trial.faults, *found)})}
 
 
 async def appraise_answer(state: State, runtime: Runtime[Context]) -> dict[str, object]:
@@ -107,13 +118,12 @@ async def conclude(state: State, runtime: Runtime[Context]) -> dict[str, object]
     layers, answer = state["chosen"]
     chain = Chain(assessment=state["assessment"], layers=layers, answer=answer, drafts=tuple(state["drafts"]))
     faults = next(draft.faults for draft in reversed(state["drafts"]) if draft.accepted)
-    worst = next((fault for fault in faults if fault.rule != NOT_KEPT), None)
-    if worst:
-        return {"outcome": Rejection(reason=worst.rule, detail=worst.detail)}
+    if worst := refused(faults):
+        return {"outcome": Rejection(reason=worst[0].rule, detail=worst[0].detail)}
     if chain.assessment.risk.level == "high":
         return {"outcome": decided(chain, "high_risk", ", ".join(chain.assessment.risk.dangers))}
     if faults:
-        return {"outcome": decided(chain, "chain_disagreement", faults[0].detail)}
+        return {"outcome": decided(chain, faults[0].rule, faults[0].detail)}
     return {"outcome": chain}
 
 
@@ -151,9 +161,14 @@ async def after_start(state: State, runtime: Runtime[Context]) -> Literal["write
     return "write" if long and isinstance(state["assessment"].subject, Post) else "conclude"
 
 
-async def after_write(state: State) -> Literal["verify", "weigh"]:
+async def after_write(state: State) -> Literal["guard", "weigh"]:
     """Agents are not asked about what rules refuse."""
-    return "weigh" if state["trial"].faults else "verify"
+    return "weigh" if refused(state["trial"].faults) else "guard"
+
+
+async def after_guard(state: State) -> Literal["verify", "weigh"]:
+    """Nor about what the guardian does."""
+    return "weigh" if refused(state["trial"].faults) else "verify"
 
 
 async def after_weigh(state: State, runtime: Runtime[Context]) -> Literal["write", "conclude"]:
@@ -165,12 +180,14 @@ async def after_weigh(state: State, runtime: Runtime[Context]) -> Literal["write
 graph = (
     StateGraph(State, context_schema=Context, input_schema=Input)
     .add_node(write)
+    .add_node(guard)
     .add_node(verify)
     .add_node(appraise_answer)
     .add_node(weigh)
     .add_node(conclude)
     .add_conditional_edges("__start__", after_start)
     .add_conditional_edges("write", after_write)
+    .add_conditional_edges("guard", after_guard)
     .add_edge("verify", "appraise_answer")
     .add_edge("appraise_answer", "weigh")
     .add_conditional_edges("weigh", after_weigh)

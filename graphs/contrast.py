@@ -16,6 +16,7 @@ from langgraph.types import Send
 
 from psyche.agents.foil import worsen
 from psyche.corpus.contract import wrong_form
+from psyche.corpus.errors import CutOffError, RefusedError, UnparsableError
 from psyche.corpus.records import Chain, Contrast, Pair, Rejection
 from psyche.corpus.safety import breaches
 from psyche.graphs.context import Context
@@ -52,7 +53,11 @@ async def worsen_answer(state: Order, runtime: Runtime[Context]) -> dict[str, ob
     language, length = chain.assessment.subject.language, len(chain.answer)
     low, high = round(length / RATIO), round(length * RATIO)
     words = chain.assessment.words
-    text = await worsen(runtime.context.roles, language, words, chain.answer, flaw, low, high, 0)
+    try:
+        text = await worsen(runtime.context.roles, language, words, chain.answer, flaw, low, high, 0)
+    except (CutOffError, RefusedError, UnparsableError):
+        # To decline to write harm is right, and no reason to lose the other pairs.
+        return {"pairs": []}
     harmful = bool(breaches(text, language))
     if harmful is not (flaw == "unsafe") or wrong_form(text, language, low, high) or text == chain.answer:
         return {"pairs": []}

@@ -2,8 +2,8 @@
 
 A post is first told anew in the help-seeker's own person; where no retelling says just what the post says, the post
 itself stands. Then supporter and help-seeker speak in turn, the latter only of what the post holds. Of a dialogue the
-help-seeker's turns stay, and the supporter's are rewritten one by one. What comes of high risk, and a turn that rules
-let pass and the verifier does not, a person sees.
+help-seeker's turns stay, and the supporter's are rewritten one by one. What comes of high risk, and a turn in which
+verifier or classifier alone finds something wrong, a person sees.
 """
 
 from __future__ import annotations
@@ -17,13 +17,17 @@ from langgraph.runtime import Runtime
 from psyche.agents.listener import retell
 from psyche.agents.seeker import go_on
 from psyche.agents.verifier import follows
-from psyche.corpus.contract import changes, wrong_form
-from psyche.corpus.records import Assessment, Dialogue, Draft, Fault, Post, Rejection, Session, Turn
+from psyche.corpus.contract import additions, changes, wrong_form
+from psyche.corpus.crisis import assessed, signs
+from psyche.corpus.records import Assessment, Dialogue, Draft, Fault, Post, Rejection, Session, Turn, grade
 from psyche.graphs import reply
 from psyche.graphs.context import Context
 from psyche.graphs.review import decided
 
-QUESTION = "question"
+QUESTION, HEARD = "question", "seeker"
+"""What drafts of the help-seeker's words are about."""
+LENGTHS = {"zh": (8, 300), "en": (12, 600)}
+"""Shortest and longest further turn of a help-seeker in characters."""
 
 
 class Input(TypedDict):
@@ -109,31 +113,53 @@ async def answer(state: State, runtime: Runtime[Context]) -> dict[str, object]:
 
 async def hear(state: State, runtime: Runtime[Context]) -> dict[str, object]:
     """The help-seeker's next turn: as it stands, or from what the post holds."""
-    assessment, turns = state["assessment"], state["turns"]
+    assessment, turns, drafts = state["assessment"], state["turns"], state["drafts"]
     if isinstance(assessment.subject, Dialogue):
-        said = spoken(assessment.subject)[len(turns)]
-    else:
-        language, number = assessment.subject.language, state["replies"]
-        said = Turn(
-            speaker="seeker", text=await go_on(runtime.context.roles, language, assessment.words, turns, number)
-        )
-    return {"turns": (*turns, said)}
+        return {"turns": (*turns, spoken(assessment.subject)[len(turns)])}
+    about, language = f"{HEARD} {state['replies'] + 1}", assessment.subject.language
+    tried = sum(draft.about == about for draft in drafts)
+    text = await go_on(runtime.context.roles, language, assessment.words, turns, state["replies"] + tried)
+    told = "\n".join([assessment.words, *(turn.text for turn in turns)])
+    faults = (
+        *additions(told, text, language),
+        *wrong_form(text, language, *LENGTHS[language]),
+        *new_danger(state, text),
+    )
+    draft = Draft(about=about, number=tried, text=text, faults=faults, accepted=not faults)
+    turn = () if faults else (Turn(speaker="seeker", text=text),)
+    return {"drafts": [*drafts, draft], "turns": (*turns, *turn)}
 
 
 async def conclude(state: State) -> dict[str, object]:
     """A dialogue in which nothing is wrong passes, unless a person is to see it."""
     if "turns" not in state:
         return {"outcome": Rejection(reason="nothing_answered", detail="the supporter speaks first and no more")}
+    if astray(state):
+        lost = state["drafts"][-1].faults[0]
+        return {"outcome": Rejection(reason=lost.rule, detail=lost.detail)}
     session = Session(assessment=state["assessment"], turns=state["turns"], drafts=tuple(state["drafts"]))
     faults = standing_faults(state)
-    if any(fault.rule != reply.NOT_KEPT for fault in faults):
-        worst = next(fault for fault in faults if fault.rule != reply.NOT_KEPT)
-        return {"outcome": Rejection(reason=worst.rule, detail=worst.detail)}
+    if worst := reply.refused(faults):
+        return {"outcome": Rejection(reason=worst[0].rule, detail=worst[0].detail)}
     if session.assessment.risk.level == "high":
         return {"outcome": decided(session, "high_risk", ", ".join(session.assessment.risk.dangers))}
     if faults:
-        return {"outcome": decided(session, "rewrite_disagreement", faults[0].detail)}
+        return {"outcome": decided(session, faults[0].rule, faults[0].detail)}
     return {"outcome": session}
+
+
+def new_danger(state: State, text: str) -> tuple[Fault, ...]:
+    """A danger that is made up: what the help-seeker is made to say is graver than what was said."""
+    found = assessed(signs(text, state["assessment"].subject.language))
+    if grade(found.level) <= grade(state["assessment"].risk.level):
+        return ()
+    return (Fault(rule="added_danger", detail=", ".join(found.dangers)),)
+
+
+def astray(state: State) -> bool:
+    """Whether the help-seeker's last words were of what nobody told."""
+    last = state["drafts"][-1]
+    return last.about.startswith(HEARD) and not last.accepted
 
 
 def spoken(dialogue: Dialogue) -> tuple[Turn, ...]:
@@ -144,7 +170,7 @@ def spoken(dialogue: Dialogue) -> tuple[Turn, ...]:
 
 def standing_faults(state: State) -> list[Fault]:
     """What is wrong with the supporter's turns as they stand, the help-seeker's new ones included."""
-    about = {draft.about: draft for draft in state["drafts"] if draft.accepted and draft.about != QUESTION}
+    about = {draft.about: draft for draft in state["drafts"] if draft.accepted and draft.about.startswith("reply")}
     return [fault for draft in about.values() for fault in draft.faults]
 
 
@@ -177,6 +203,14 @@ async def after_retell(state: State) -> Literal["nothing_new", "weigh"]:
     return "weigh" if state["trial"].faults else "nothing_new"
 
 
+async def after_hear(state: State, runtime: Runtime[Context]) -> Literal["hear", "answer", "conclude"]:
+    """Words that are made up are drawn anew; where that does not help, nothing comes of the post."""
+    if not state["drafts"] or not astray(state):
+        return "answer"
+    tried = sum(draft.about == state["drafts"][-1].about for draft in state["drafts"])
+    return "hear" if tried <= runtime.context.revisions else "conclude"
+
+
 async def after_weigh(state: State, runtime: Runtime[Context]) -> Literal["retell_post", "begin"]:
     """Try again, or leave the post as it is."""
     return (
@@ -185,8 +219,8 @@ async def after_weigh(state: State, runtime: Runtime[Context]) -> Literal["retel
 
 
 async def after_answer(state: State, runtime: Runtime[Context]) -> Literal["hear", "conclude"]:
-    """A turn that does harm ends it; what only the verifier finds wrong does not."""
-    harmed = any(fault.rule != reply.NOT_KEPT for fault in standing_faults(state))
+    """A turn in which something is wrong ends it; what a person may think otherwise of does not."""
+    harmed = reply.refused(standing_faults(state))
     return "conclude" if harmed or state["replies"] >= exchanges(state, runtime.context) else "hear"
 
 
@@ -207,6 +241,6 @@ graph = (
     .add_conditional_edges("weigh", after_weigh)
     .add_edge("begin", "answer")
     .add_conditional_edges("answer", after_answer)
-    .add_edge("hear", "answer")
+    .add_conditional_edges("hear", after_hear)
     .compile(name="counsel")
 )

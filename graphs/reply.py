@@ -1,19 +1,21 @@
 """One turn of the supporter, written anew or rewritten, and revised on what is wrong with it.
 
 A draft is accepted when it has fewer faults than the one before it, as in the prompt-rationale loop; else that one
-stays. Rules look first, and agents only at what rules let pass: the supervisor judges the three aims of Psyche-R1,
-section 2.3, each for itself; the verifier holds a rewriting against the original both ways. An original turn that rules
-find nothing wrong with stands where no rewriting comes out better.
+stays. Rules look first, and agents only at what rules let pass: the guardian for what must not be said, the supervisor
+for the three aims of Psyche-R1, section 2.3, each for itself; the verifier holds a rewriting against the original both
+ways. An original turn that rules find nothing wrong with stands where no rewriting comes out better.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal, TypedDict
 
 from langgraph.graph import StateGraph
 from langgraph.runtime import Runtime
 
 from psyche.agents.counsellor import opening, reply
+from psyche.agents.guardian import inspect
 from psyche.agents.supervisor import appraise
 from psyche.agents.verifier import follows
 from psyche.corpus.contract import additions, losses, wrong_form
@@ -21,14 +23,16 @@ from psyche.corpus.helplines import Helpline
 from psyche.corpus.phrases import stock
 from psyche.corpus.records import Assessment, Dialogue, Draft, Fault, Turn
 from psyche.corpus.safety import breaches, omissions
+from psyche.corpus.suspicion import harm
 from psyche.graphs.context import Context
 
 LENGTHS = {"zh": (30, 600), "en": (60, 1800)}
 """Shortest and longest turn of a supporter in characters."""
 _ADVICE = ("dropped_number", "dropped_person")
 """What may be said otherwise in a reply: how many minutes to breathe, whom to talk to. The verifier sees the rest."""
-NOT_KEPT = "not_entailed"
-"""The rule of what only the verifier finds wrong."""
+NOT_KEPT, SUSPECTED = "not_entailed", "suspected_harm"
+DOUBTS = (NOT_KEPT, SUSPECTED)
+"""The rules of what one voice alone finds wrong, verifier or classifier: a person decides."""
 
 
 class Input(TypedDict):
@@ -71,14 +75,20 @@ async def write(state: State, runtime: Runtime[Context]) -> dict[str, object]:
     return {"trial": Draft(about=about(state), number=number, text=text, faults=faults, accepted=False)}
 
 
+async def guard(state: State, runtime: Runtime[Context]) -> dict[str, object]:
+    """Ask the guardian."""
+    trial, language = state["trial"], state["assessment"].subject.language
+    found = await inspect(runtime.context.roles, language, trial.text, trial.number)
+    return {"trial": trial.model_copy(update={"faults": (*trial.faults, *found)})}
+
+
 async def appraise_draft(state: State, runtime: Runtime[Context]) -> dict[str, object]:
     """Ask the supervisor: what supporters said so far is judged as a whole once it is all said."""
     subject, trial = state["assessment"].subject, state["trial"]
     said = [turn.text for turn in state["turns"] if turn.speaker == "supporter"]
     whole = "\n".join([*said, trial.text])
     found = await appraise(runtime.context.roles, subject.language, state["turns"], whole, trial.number)
-    faults = found if state["last"] else tuple(fault for fault in found if fault.rule == "unsafe")
-    return {"trial": trial.model_copy(update={"faults": (*trial.faults, *faults)})}
+    return {"trial": trial.model_copy(update={"faults": (*trial.faults, *found)})}
 
 
 async def nothing_new(state: State, runtime: Runtime[Context]) -> dict[str, object]:
@@ -106,6 +116,11 @@ async def entailed(state: State, runtime: Runtime[Context], premise: str, text: 
     said = await follows(runtime.context.roles, state["assessment"].subject.language, premise, text, trial.number)
     lost = () if said.follows else (Fault(rule=NOT_KEPT, detail=said.unsupported),)
     return {"trial": trial.model_copy(update={"faults": (*trial.faults, *lost)})}
+
+
+def refused(faults: Iterable[Fault]) -> list[Fault]:
+    """The faults that are more than one voice's doubt."""
+    return [fault for fault in faults if fault.rule not in DOUBTS]
 
 
 def standing(drafts: list[Draft]) -> Draft:
@@ -151,12 +166,20 @@ def kept_faults(state: State, text: str) -> tuple[Fault, ...]:
     language, original = state["assessment"].subject.language, state["original"]
     lost = losses(original, text, language) if original else ()
     meaning = tuple(fault for fault in lost if fault.rule not in _ADVICE)
-    return (*wrong_form(text, language, *LENGTHS[language]), *stock(text, language), *meaning)
+    doubt = (Fault(rule=SUSPECTED, detail="it sounds like harm"),) if harm(text, language) else ()
+    return (*wrong_form(text, language, *LENGTHS[language]), *stock(text, language), *meaning, *doubt)
 
 
-async def after_write(state: State) -> Literal["appraise_draft", "weigh"]:
+async def after_write(state: State) -> Literal["guard", "weigh"]:
     """Agents are not asked about what rules refuse."""
-    return "weigh" if state["trial"].faults else "appraise_draft"
+    return "weigh" if refused(state["trial"].faults) else "guard"
+
+
+async def after_guard(state: State) -> Literal["appraise_draft", "nothing_new", "weigh"]:
+    """Aims are judged at the end, when all is said."""
+    if refused(state["trial"].faults):
+        return "weigh"
+    return "appraise_draft" if state["last"] else await after_appraise(state)
 
 
 async def after_appraise(state: State) -> Literal["nothing_new", "weigh"]:
@@ -175,6 +198,7 @@ graph = (
     StateGraph(State, context_schema=Context, input_schema=Input)
     .add_node(begin)
     .add_node(write)
+    .add_node(guard)
     .add_node(appraise_draft)
     .add_node(nothing_new)
     .add_node(nothing_lost)
@@ -182,6 +206,7 @@ graph = (
     .add_edge("__start__", "begin")
     .add_edge("begin", "write")
     .add_conditional_edges("write", after_write)
+    .add_conditional_edges("guard", after_guard)
     .add_conditional_edges("appraise_draft", after_appraise)
     .add_edge("nothing_new", "nothing_lost")
     .add_edge("nothing_lost", "weigh")

@@ -1,7 +1,8 @@
-"""Triage: what danger a help-seeker is in, before anything is written. Rules and a model look, each for itself.
+"""Triage: what danger a help-seeker is in, before anything is written.
 
-Either is enough for a danger to count: what is missed costs more than what is seen in vain. Where one finds high risk
-and the other next to none, a person decides.
+Rules, a classifier and a model look, each for itself. The risk is what two of the three find at least. Where one finds
+high risk that no other comes near, a person decides, and until then nothing is written: what is missed costs more than
+what is seen in vain. What rules find moderate is moderate, whoever agrees: they know plain words.
 """
 
 from __future__ import annotations
@@ -13,12 +14,10 @@ from langgraph.runtime import Runtime
 
 from psyche.agents.sentinel import watch
 from psyche.corpus.crisis import assessed, signs
-from psyche.corpus.records import Assessment, Dialogue, Post, Rejection, Sign, grade
+from psyche.corpus.records import Assessment, Dialogue, Post, Rejection, Risk, Sign, grade
+from psyche.corpus.suspicion import danger
 from psyche.graphs.context import Context
 from psyche.graphs.review import decided
-
-APART = 2
-"""Levels that the two must lie apart for a person to be asked, where one of them finds high risk."""
 
 
 class Input(TypedDict):
@@ -33,27 +32,31 @@ class State(Input):
 
 async def look(state: State) -> dict[str, object]:
     """The signs that rules know."""
-    assessment = assessment_of(state["subject"], ())
-    return {"by_rules": signs(assessment.words, assessment.subject.language)}
+    return {"by_rules": signs(words(state), state["subject"].language)}
 
 
 async def ask(state: State, runtime: Runtime[Context]) -> dict[str, object]:
     """The signs that the sentinel sees."""
-    assessment = assessment_of(state["subject"], ())
-    return {"by_model": await watch(runtime.context.roles, assessment.words, assessment.subject.language)}
+    return {"by_model": await watch(runtime.context.roles, words(state), state["subject"].language)}
 
 
 async def settle(state: State) -> dict[str, object]:
-    """The graver finding holds, unless the two are too far apart."""
-    assessment = assessment_of(state["subject"], (*state["by_rules"], *state["by_model"]))
+    """What two of three find holds, unless one alone finds high risk."""
+    subject, found = state["subject"], (*state["by_rules"], *state["by_model"])
     rules, model = assessed(state["by_rules"]).level, assessed(state["by_model"]).level
-    if "high" in (rules, model) and abs(grade(rules) - grade(model)) >= APART:
-        return {"outcome": decided(assessment, "crisis_disagreement", f"rules find {rules} risk, the model {model}")}
+    suspected = danger(words(state), subject.language)
+    _, second, first = sorted((rules, model, suspected), key=grade)
+    level = "high" if first == "high" else max(second, rules, key=grade)
+    assessment = Assessment(subject=subject, risk=Risk(level=level, signs=found, suspected=suspected))
+    if level == "high" and grade(second) < grade("moderate"):
+        detail = f"rules find {rules} risk, the classifier {suspected}, the model {model}"
+        return {"outcome": decided(assessment, "crisis_disagreement", detail)}
     return {"outcome": assessment}
 
 
-def assessment_of(subject: Post | Dialogue, found: tuple[Sign, ...]) -> Assessment:
-    return Assessment(subject=subject, risk=assessed(found))
+def words(state: State) -> str:
+    """All that the help-seeker says."""
+    return Assessment(subject=state["subject"], risk=Risk(level="none")).words
 
 
 graph = (

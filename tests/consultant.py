@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
-
-from psyche.agents.exchange import Reply, Request
 
 QUESTION = "我最近总和室友吵架，晚上睡不着，白天上课也听不进去。我该怎么跟他开口？"
 RESONANCE = "那次争吵之后连推门都觉得紧"
@@ -29,14 +28,17 @@ def good(first: str = "", *, crisis: bool = False) -> str:
 
 def appraisal(**unmet: bool) -> str:
     """What the supervisor says of `good`; aims named False are not met."""
-    quotes = {"resonance": RESONANCE, "understanding": UNDERSTANDING, "steps": STEPS, "safety": ""}
+    quotes = {"resonance": RESONANCE, "understanding": UNDERSTANDING, "steps": STEPS}
     return says(**{
         aim: {"quote": quote, "reason": "看过。", "met": unmet.get(aim, True)} for aim, quote in quotes.items()
     })  # fmt: skip
 
 
+HARMLESS = says(quote="", rule="none")
 FOLLOWS, ASTRAY = says(unsupported="", follows=True), says(unsupported="没有说过的事", follows=False)
-CALM, FAIR = says(signs=[]), says(reason="说得清楚。", fault="none")
+DESPERATE = "我真的不想活了"
+SEEN = says(quote=DESPERATE, level="high", dangers=["ideation"])
+CALM, FAIR = says(quote="", level="none", dangers=[]), says(reason="说得清楚。", fault="none")
 
 
 def chain(words: str, answer: str) -> str:
@@ -45,12 +47,11 @@ def chain(words: str, answer: str) -> str:
     return says(l1=step, l2=step, l3=step, l4=step, answer=answer)
 
 
-def worse(request: Request) -> Reply:
-    """A cold answer of the length that was asked for."""
-    assert request.schema
-    asked = request.schema["properties"]["answer"]
+def worse(schema: Mapping[str, Any]) -> str:
+    """A cold answer of the length that is asked for."""
+    asked = schema["properties"]["answer"]
     words = "".join(f"第{number}点要看具体情况再定，很难一概而论。" for number in "一二三四五六七八九")
-    return Reply(text=says(answer=words[: (asked["minLength"] + asked["maxLength"]) // 2]))
+    return says(answer=words[: (asked["minLength"] + asked["maxLength"]) // 2])
 
 
 def answer(text: str, schema: dict[str, Any], digest: bytes) -> str | None:
@@ -58,18 +59,24 @@ def answer(text: str, schema: dict[str, Any], digest: bytes) -> str | None:
     asked = set(schema.get("properties", {}))
     crisis = "12356" in text
     first = f"{'东西南北春夏秋冬山水'[digest[2] % 10]}{'风花雪月云雨星草木石'[digest[3] % 10]}一样的事，"
-    if asked == {"signs"}:
-        return CALM
+    if asked == {"quote", "level", "dangers"}:
+        return SEEN if DESPERATE in text else CALM
+    if asked == {"reason", "fault"} and "advert" in json.dumps(schema):
+        return FAIR
     if asked == {"question"}:
         return says(question=QUESTION)
     if asked == {"unsupported", "follows"}:
         return FOLLOWS
     if asked == {"reply"}:
         return says(reply=good(first, crisis=crisis))
-    if asked == {"resonance", "understanding", "steps", "safety"}:
+    if asked == {"quote", "rule"}:
+        return HARMLESS
+    if asked == {"resonance", "understanding", "steps"}:
         return appraisal()
     if asked == {"text"}:
         return says(text="我试过开口，可是一见到他就说不出话来，心里很乱。")
+    if asked == {"answer"}:
+        return worse(schema)
     if asked == {"l1", "l2", "l3", "l4", "answer"}:
         quoted = _LINE.search(text)
         return chain(quoted[1] if quoted else "", good(first, crisis=crisis))

@@ -12,6 +12,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from tests import consultant
+
 OPTION = re.compile(r"^([A-H])\. (.+)$", re.MULTILINE)
 
 
@@ -21,6 +23,8 @@ def answer(body: dict[str, Any]) -> str | None:
     digest = hashlib.sha256(json.dumps(body, sort_keys=True, ensure_ascii=False).encode()).digest()
     schema = body.get("response_format", {}).get("json_schema", {}).get("schema", {})
     asked = set(schema.get("properties", {}))
+    if said := consultant.answer(text, schema, digest):
+        return said
     if asked == {"rationale", "answer"}:
         said = letters(text) if digest[0] < 180 else "A"
         reply: dict[str, Any] = {"rationale": f"第{digest[1]}种思路：逐项分析。", "answer": said}

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from psyche.agents.agent import Role
-from psyche.agents.exchange import Endpoint, carrier
+from psyche.agents.exchange import Endpoint, Reply, carrier
 from psyche.corpus.helplines import Helpline, helplines
 from psyche.corpus.records import (
     Assessment,
@@ -27,7 +27,7 @@ from psyche.corpus.records import (
 from psyche.graphs import chain, contrast, counsel, judge, triage
 from psyche.graphs.context import Context
 from tests.cast import Cast, Line
-from tests.consultant import ASTRAY, CALM, FAIR, FOLLOWS, appraisal, good, says, worse
+from tests.consultant import ASTRAY, CALM, DESPERATE, FAIR, FOLLOWS, HARMLESS, SEEN, appraisal, good, says, worse
 from tests.consultant import chain as chained
 
 ROLE = Role(endpoint=Endpoint("compatible:m@http://127.0.0.1:9/v1"))
@@ -61,10 +61,11 @@ def cast(**lines: Line | list[Line]) -> Cast:
         "listener": says(question=RETOLD),
         "verifier": FOLLOWS,
         "counsellor": says(reply=good()),
+        "guardian": HARMLESS,
         "supervisor": appraisal(),
         "seeker": says(text="我试过给他发消息，可是写了又删。"),
         "empath": chained(WORDS, good()),
-        "foil": worse,
+        "foil": lambda request: Reply(text=worse(request.schema or {})),
     }
     return Cast(**{role: said if isinstance(said, list) else [said] for role, said in (spoken | lines).items()})
 
@@ -239,27 +240,30 @@ async def triaged(words: str, company: Cast) -> Any:
     return await played(triage.graph, {"subject": post(words)}, company)
 
 
-DESPERATE = "我真的不想活了，药已经准备好了，今晚就走。"
-SEES_IT = says(signs=[{"quote": "不想活了", "danger": "ideation", "level": "high"}])
+IN_DANGER = f"{DESPERATE}，药已经准备好了，今晚就走。"
 
 
 async def test_the_graver_of_two_findings_holds() -> None:
-    outcome = await triaged(DESPERATE, cast(sentinel=SEES_IT))
+    outcome = await triaged(IN_DANGER, cast(sentinel=SEEN))
     assert isinstance(outcome, Assessment)
     assert outcome.risk.level == "high"
     assert {sign.by for sign in outcome.risk.signs} == {"rules", "model"}
 
 
-async def test_a_person_decides_where_rules_and_model_are_far_apart() -> None:
-    for words, company in ((DESPERATE, cast()), (WORDS, cast(sentinel=SEES_IT))):
-        outcome = await triaged(words, company)
-        assert isinstance(outcome, Petition)
-        assert outcome.reason == "crisis_disagreement"
-        assert isinstance(outcome.proposal, Assessment) and outcome.proposal.risk.level == "high"
+async def test_a_person_decides_where_one_alone_finds_high_risk() -> None:
+    outcome = await triaged(WORDS, cast(sentinel=SEEN))
+    assert isinstance(outcome, Petition)
+    assert outcome.reason == "crisis_disagreement"
+    assert isinstance(outcome.proposal, Assessment) and outcome.proposal.risk.level == "high"
+
+
+async def test_a_model_that_sees_nothing_does_not_outvote_rules_and_classifier() -> None:
+    outcome = await triaged(IN_DANGER, cast())
+    assert isinstance(outcome, Assessment) and outcome.risk.level == "high"
 
 
 async def test_triage_sees_what_the_help_seeker_says_and_nobody_else() -> None:
-    subject = post(WORDS, Comment(text=DESPERATE))
+    subject = post(WORDS, Comment(text=IN_DANGER))
     outcome = await played(triage.graph, {"subject": subject}, cast())
     assert isinstance(outcome, Assessment) and outcome.risk.level == "none"
 
@@ -310,7 +314,7 @@ async def test_a_chain_that_quotes_what_nobody_said_is_rejected() -> None:
 
 async def test_a_person_sees_a_chain_that_only_the_verifier_doubts() -> None:
     outcome = await chained_up(assessed(), cast(verifier=ASTRAY), chain_revisions=0)
-    assert isinstance(outcome, Petition) and outcome.reason == "chain_disagreement"
+    assert isinstance(outcome, Petition) and outcome.reason == "not_entailed"
 
 
 async def test_chains_are_for_long_posts() -> None:

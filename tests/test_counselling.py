@@ -122,7 +122,6 @@ FINE: dict[str, object] = {
     "resonance": finding("开会前手心出汗"),
     "understanding": finding("躲开会松一口气，下次就更怕"),
     "steps": finding("今晚写下方案里你仍认可的三点"),
-    "safety": finding(),
 }
 
 
@@ -147,11 +146,6 @@ async def test_an_aim_without_a_quote_that_stands_in_the_reply_is_not_met(quote:
 
 async def test_a_quote_may_differ_in_punctuation() -> None:
     assert await appraised(understanding=finding("躲开会松一口气, 下次就更怕.")) == []
-
-
-async def test_an_unsafe_reply_is_one_whether_or_not_its_words_are_quoted_well() -> None:
-    assert await appraised(safety=finding("保证你没事", met=False)) == [("unsafe", "保证你没事")]
-    assert await appraised(safety=finding(met=False, reason="有保证")) == [("unsafe", "有保证")]
 
 
 CHAIN: dict[str, Any] = {

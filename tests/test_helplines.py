@@ -27,12 +27,12 @@ def test_every_locale_has_a_crisis_line_and_an_emergency_number_with_a_dated_sou
 
 def test_the_crisis_line_comes_first_then_the_emergency_numbers() -> None:
     assert numbers("CN", "plan") == ["12356", "110", "120"]
-    assert numbers("CN", "minor", "abuse") == ["12356", "110", "12355", "12338"]
+    assert numbers("CN", "minor", "abuse") == ["12356", "110", "120", "12355", "12338"]
     assert numbers("US", "ideation") == ["988", "911"]
 
 
 def test_the_crisis_line_fits_where_no_danger_is_named() -> None:
-    assert numbers("GB") == ["116 123", "999"]
+    assert numbers("GB") == ["116 123", "999", "111"]
 
 
 def test_an_unknown_locale_is_told_with_those_that_there_are() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from psyche.engine.drawing import flowchart
+from psyche.engine.drawing import page, score
 from psyche.engine.runfile import RunFile, load_run_file
 from psyche.engine.stages import STAGES
 from psyche.prompts.prompt import load
@@ -30,8 +30,9 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
 
 
-def test_the_readme_diagram_is_drawn_from_the_graphs() -> None:
-    assert blocks("mermaid") == [flowchart() + "\n"], "refresh it: python -m psyche.engine.drawing"
+def test_the_diagrams_are_drawn_from_the_stages_and_their_graphs() -> None:
+    assert blocks("mermaid") == [score() + "\n"], "refresh it: python -m psyche.engine.drawing"
+    assert (ROOT / "docs" / "graphs.md").read_text("utf-8") == page()
 
 
 def test_the_readme_run_file_is_valid(tmp_path: Path) -> None:

@@ -328,7 +328,7 @@ def test_below_moderate_risk_nothing_is_asked_for(level: Level) -> None:
 def test_danger_unnamed_number_and_trusted_person_are_missed_each_by_its_rule() -> None:
     assert missing("我在听。", risk("moderate", "ideation")) == [
         ("risk_unnamed", "ideation"),
-        ("no_helpline", "12356 / 110"),
+        ("no_helpline", "12356 / 110 / 120"),
         ("no_trusted_person", "moderate"),
     ]
 
@@ -340,7 +340,7 @@ def test_at_high_risk_the_crisis_line_alone_does_not_do() -> None:
 
 
 def test_a_number_within_a_longer_one_is_not_given() -> None:
-    assert ("no_helpline", "12356 / 110") in missing("打4123569吧。", risk("moderate", "ideation"))
+    assert ("no_helpline", "12356 / 110 / 120") in missing("打4123569吧。", risk("moderate", "ideation"))
 
 
 def test_each_of_the_gravest_dangers_is_to_be_named_and_lesser_ones_need_not() -> None:

@@ -1,0 +1,182 @@
+"""Posts and dialogues through a whole run: what comes out, what is kept apart, and what people decide."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.consultant import DESPERATE
+from tests.examinee import answer
+from tests.fake_server import FakeServer
+from tests.test_intake import ledger_line
+from tests.test_run import exported, psyche, rows
+
+TROUBLES = ("考研失利", "和父母争吵", "被同事孤立", "总是失眠", "怕在人前说话", "和伴侣异地")
+STORY = (
+    "这件事压在我心里很久了。白天我装作没事，晚上一个人的时候就反复想，越想越觉得是自己做得不好。"
+    "我试过跟身边的人说，可是话到嘴边又咽了回去，怕他们觉得我矫情。最近连以前喜欢做的事都提不起劲，"
+    "周末也只想待在屋里。我想知道，像我这样的情况，可以先从哪里开始改变？"
+)
+
+
+def people(directory: Path, url: str, **sections: str) -> Path:
+    """A run file over posts, one of them desperate, and dialogues; returns its path."""
+    posts = [{"title": f"{trouble}怎么办", "text": f"我最近{trouble}。{STORY}"} for trouble in TROUBLES]
+    posts.append({"title": "撑不下去了", "text": f"{DESPERATE}，遗书也写好了。{STORY}"})
+    talk = [
+        {"role": "client", "content": f"我最近{TROUBLES[0]}，心里很乱。"},
+        {
+            "role": "counselor",
+            "content": "听起来这件事让你很难受，你愿意说说最难熬的是什么时候吗？我们一起看看从哪里开始。",
+        },
+    ]
+    (directory / "posts.json").write_text(json.dumps(posts, ensure_ascii=False), "utf-8")
+    (directory / "talks.json").write_text(json.dumps([{"messages": talk}], ensure_ascii=False), "utf-8")
+    more = "\n".join(f"[{name}]\n{body}" for name, body in sections.items())
+    text = f"""
+name = "trial"
+[[sources]]
+path = "posts.json"
+kind = "posts"
+licence = "CC0-1.0"
+[[sources]]
+path = "talks.json"
+kind = "dialogues"
+licence = "CC0-1.0"
+[models.fake]
+connect = "compatible:fake@{url}"
+{more}
+"""
+    path = directory / "run.toml"
+    path.write_text(text, "utf-8")
+    return path
+
+
+async def test_posts_and_dialogues_become_sessions_chains_and_pairs_and_nobody_at_high_risk_is_among_them(
+    tmp_path: Path,
+) -> None:
+    async with FakeServer(answer=answer) as server:
+        code, out, err = await psyche("run", people(tmp_path, server.url), cwd=tmp_path)
+    assert (code, err) == (0, "")
+    assert "does not balance" not in out
+    assert ledger_line(out, "triage")[:5] == ["8", "8", "0", "0", "0"]
+    assert ledger_line(out, "counsel")[4] == ledger_line(out, "chain")[4] == "1", "what comes of high risk is held"
+    export = tmp_path / "runs" / "trial" / "export"
+    sft, sessions, chains, pairs, crisis, posts = (
+        rows(export / f"{name}.jsonl") for name in ("sft", "sessions", "chains", "pairs", "crisis", "posts")
+    )
+    assert len(sessions) == 7 and len(chains) == 6 and pairs and len(posts) == 6
+    assert all(DESPERATE not in json.dumps(one, ensure_ascii=False) for one in (sft, sessions, chains, pairs, posts))
+    assert {row["risk"] for row in (*sft, *sessions, *chains, *pairs)} == {"none"}
+    assert [row["risk"] for row in crisis] == ["high"] * 3, "the post, the session and the chain"
+    turns = [(row["prompt"][-1]["role"], row["completion"][0]["role"]) for row in sft]
+    assert set(turns) == {("user", "assistant")}
+    assert len(sft) == sum(message["role"] == "assistant" for row in sessions for message in row["messages"])
+    said = chains[0]["completion"][0]["content"]
+    assert said.startswith("<empathy_think><L1>") and "</L4></empathy_think><answer>" in said
+    assert {row["source"] for row in sessions} == {"posts.json", "talks.json"}
+    card = (export / "README.md").read_text("utf-8")
+    assert "Risk: none 7, high 1." in card and "distinct-1" in card
+
+
+async def test_a_reviewer_releases_what_is_held_and_the_next_run_asks_no_model(tmp_path: Path) -> None:
+    async with FakeServer(answer=answer) as server:
+        path = people(tmp_path, server.url)
+        await psyche("run", path, cwd=tmp_path)
+        _, told, _ = await psyche("review", cwd=tmp_path)
+        assert "1 at counsel: high_risk" in told and "1 at chain: high_risk" in told
+        export = tmp_path / "runs" / "trial" / "export"
+        held = [row["id"] for row in rows(export / "crisis.jsonl") if row["id"].startswith(("session-", "chain-"))]
+        for name in held:
+            code, _, err = await psyche(
+                "review", "--as", "li", "--on", name, "--say", "accept", "--note", "读过", cwd=tmp_path
+            )
+            assert (code, err) == (0, "")
+        code, out, _ = await psyche("run", path, cwd=tmp_path, PSYCHE_TEST="again")
+    assert code == 0 and "does not balance" not in out
+    assert ledger_line(out, "counsel")[4] == "0"
+    high = [row for row in rows(export / "sessions.jsonl") if row["risk"] == "high"]
+    assert len(high) == 1 and "12356" in high[0]["messages"][1]["content"]
+    assert any(row["risk"] == "high" for row in rows(export / "sft.jsonl"))
+    decisions = rows(export / "decisions.jsonl")
+    assert {(row["reviewer"], row["verdict"], row["note"]) for row in decisions} == {("li", "accept", "读过")}
+    assert "1 reviewers made 2 decisions" in (export / "README.md").read_text("utf-8")
+
+
+async def test_a_decision_needs_no_model_and_an_edit_is_on_record(tmp_path: Path) -> None:
+    async with FakeServer(answer=answer) as server:
+        path = people(tmp_path, server.url)
+        await psyche("run", path, cwd=tmp_path)
+        export = tmp_path / "runs" / "trial" / "export"
+        (session,) = [row for row in rows(export / "crisis.jsonl") if row["id"].startswith("session-")]
+        said = session["written"]["turns"][1]["text"] + "我等你回信。"
+        code, _, err = await psyche(
+            *("review", "--as", "li", "--on", session["id"], "--say", "edit", "--set", f"turns.1.text={said}"),
+            cwd=tmp_path,
+        )
+        assert (code, err) == (0, "")
+        calls = len(server.bodies)
+        await psyche("run", path, cwd=tmp_path)
+        assert len(server.bodies) == calls + 0
+    (released,) = [row for row in rows(export / "sessions.jsonl") if row["risk"] == "high"]
+    assert released["messages"][1]["content"] == said
+    assert [row["changes"] for row in rows(export / "decisions.jsonl")] == [{"turns.1.text": said}]
+
+
+async def test_what_a_reviewer_rejects_is_gone_from_the_export_and_its_reason_stays(tmp_path: Path) -> None:
+    async with FakeServer(answer=answer) as server:
+        path = people(tmp_path, server.url)
+        await psyche("run", path, cwd=tmp_path)
+        crisis = tmp_path / "runs" / "trial" / "export" / "crisis.jsonl"
+        (name,) = [row["id"] for row in rows(crisis) if row["id"].startswith("chain-")]
+        await psyche("review", "--as", "li", "--on", name, "--say", "reject", "--note", "太轻描淡写", cwd=tmp_path)
+        _, out, _ = await psyche("run", path, cwd=tmp_path)
+    assert "rejected_by_reviewer" in out
+    assert name not in [row["id"] for row in rows(crisis)]
+    _, why, _ = await psyche("why", name, cwd=tmp_path)
+    assert "太轻描淡写" in why
+
+
+async def test_where_two_are_to_decide_one_is_not_enough_and_a_third_settles_it(tmp_path: Path) -> None:
+    async with FakeServer(answer=answer) as server:
+        path = people(tmp_path, server.url, review="double = 1.0")
+        await psyche("run", path, cwd=tmp_path)
+        crisis = tmp_path / "runs" / "trial" / "export" / "crisis.jsonl"
+        (name,) = [row["id"] for row in rows(crisis) if row["id"].startswith("session-")]
+
+        async def say(reviewer: str, verdict: str) -> tuple[int, str]:
+            words = ("review", "--as", reviewer, "--on", name, "--say", verdict)
+            code, _, err = await psyche(*words, cwd=tmp_path)
+            return code, err
+
+        assert await say("li", "accept") == (0, "")
+        _, out, _ = await psyche("run", path, cwd=tmp_path)
+        assert ledger_line(out, "counsel")[4] == "1", "one is not enough"
+        code, err = await say("li", "reject")
+        assert code == 2 and "does not wait for li" in err
+        assert await say("wang", "reject") == (0, "")
+        _, told, _ = await psyche("review", cwd=tmp_path)
+        assert "two reviewers differ" in told and "rated by two: 1, alike 0" in told and "κ 0.00" in told
+        _, out, _ = await psyche("run", path, cwd=tmp_path)
+        assert ledger_line(out, "counsel")[4] == "1", "two who differ are not enough"
+        assert await say("zhao", "accept") == (0, "")
+        _, out, _ = await psyche("run", path, cwd=tmp_path)
+        assert ledger_line(out, "counsel")[4] == "0"
+
+
+async def test_the_export_is_the_same_however_often_a_run_is_resumed(tmp_path: Path) -> None:
+    async with FakeServer(answer=answer) as server:
+        path = people(tmp_path, server.url)
+        await psyche("run", path, cwd=tmp_path)
+        before = exported(tmp_path / "runs" / "trial")
+        await psyche("run", path, cwd=tmp_path)
+    assert exported(tmp_path / "runs" / "trial") == before
+
+
+async def test_replies_that_begin_alike_are_thinned_out(tmp_path: Path) -> None:
+    async with FakeServer(answer=answer) as server:
+        server.rules.append({"when": "", "times": 0, "status": 200})
+        path = people(tmp_path, server.url)
+        await psyche("run", path, cwd=tmp_path)
+    _, status, _ = await psyche("status", cwd=tmp_path)
+    assert ledger_line(status, "vary")[0] == "13"
