@@ -35,6 +35,8 @@ _SHORTEST_NAME, _LONGEST_NAME = 3, 6
 _STEPS = 20
 # The endings by which a diagnosis is known are no shorter: 早期乳腺癌 is 乳腺癌, but not 癌.
 _SHORTEST_DIAGNOSIS = 3
+# One that is named by its ending alone: 结节 is 乳腺结节.
+_BARE = 2
 
 
 class Claim(NamedTuple):
@@ -83,14 +85,18 @@ def added(known: Iterable[Claim], said: Iterable[Claim], language: Language) -> 
 
     What is certain covers what is supposed, a named drug an unnamed one, a tumour of some place a tumour, a number
     without its unit one with it, and the other way round. That something is not so may be added, but not of what the
-    other text says is so; a minor event likewise.
+    other text says is so; what is slight likewise.
     """
     return _uncovered(said, known, language)
 
 
 def dropped(known: Iterable[Claim], said: Iterable[Claim], language: Language) -> tuple[Claim, ...]:
-    """The claims known that the text does not make; what is minor may be left out."""
-    return _uncovered(known, said, language)
+    """The claims known that the text does not make, not even, if it is a drug, as one that is advised."""
+    said = tuple(said)
+    advised = (
+        claim._replace(supposed=False, implied=True) for claim in said if claim.supposed and claim.kind == "drug"
+    )
+    return _uncovered(known, (*said, *advised), language)
 
 
 def _uncovered(said: Iterable[Claim], known: Iterable[Claim], language: Language) -> tuple[Claim, ...]:
@@ -122,7 +128,7 @@ def _names(claim: Claim) -> set[str]:
         near = {f"~{_step(value) + off}" for off in (-1, 0, 1)} if unit == DAY else set()
         return {claim.what, value, *near, *([f"{value} *"] if unit in ("", PIECE) else [])}
     if claim.kind == "diagnosis":
-        return {claim.what[start:] for start in range(len(claim.what))}
+        return {f"={claim.what}", *_endings(claim.what, 1)}
     return {claim.what, MEDICINE} if claim.kind == "drug" else {claim.what}
 
 
@@ -132,8 +138,12 @@ def _wider(claim: Claim) -> set[str]:
         value, _, unit = claim.what.partition(" ")
         return {claim.what, f"{value} *", *([f"~{_step(value)}"] if unit == DAY else [])}
     if claim.kind == "diagnosis":
-        return {claim.what[start:] for start in range(max(len(claim.what) - _SHORTEST_DIAGNOSIS, 0) + 1)}
+        return {*_endings(claim.what, _SHORTEST_DIAGNOSIS), *(f"={end}" for end in _endings(claim.what, _BARE))}
     return {claim.what}
+
+
+def _endings(name: str, shortest: int) -> set[str]:
+    return {name[start:] for start in range(max(len(name) - shortest, 0) + 1)}
 
 
 def _step(days: str) -> int:

@@ -151,13 +151,14 @@ def _rules(language: Language) -> _Rules:
     found: Any = yaml.safe_load((resources.files("psyche.corpus") / "claims.yaml").read_text("utf-8"))[language]
     units = [(word, unit["of"], unit["times"]) for unit in found["units"] for word in unit["as"].split(", ")]
     units.sort(key=lambda unit: -len(_AROUND.sub("", unit[0])))
+    words = "|".join(word for word, *_ in units)
     end = r"(?![a-z])" if language == "en" else ""
     return _Rules(
         pattern=re.compile(
             rf"(?<![a-z\d.])(?P<nth>第)?(?P<low>{_NUMERAL[language]})"
             rf"(?: ?(?:[-~—到至]|to|or) ?(?P<high>{_NUMERAL[language]}))?"
             rf"[多来余几]?(?P<scale>[万千百亿]?)"
-            rf"(?:{_BETWEEN[language]}(?P<unit>{'|'.join(word for word, *_ in units)}){end}(?P<half>(?:半(?![片粒颗包]))?))?"
+            rf"(?:{_BETWEEN[language]}(?P<unit>{words}){end}(?P<half>(?:半(?![片粒颗包]))?))?"
         ),
         units=[(re.compile(word), name, times) for word, name, times in units],
         dosing=re.compile(found["dosing"]),

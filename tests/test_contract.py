@@ -18,7 +18,7 @@ def rules(faults: tuple[Fault, ...]) -> set[str]:
 
 
 def whats(text: str, language: Language = "zh") -> set[tuple[str, str]]:
-    return {(claim.kind, claim.what) for claim in claims(text, language)}
+    return {(claim.kind, claim.what) for claim in claims(text, language) if not claim.implied}
 
 
 @cache

@@ -24,16 +24,23 @@ GRAVE: list[tuple[Danger, Language, str]] = [
     ("ideation", "en", "I don’t want to be alive anymore."),
     ("plan", "zh", "遗书写好了，放在抽屉里。"),
     ("plan", "zh", "日子选好了，就是下个月。"),
+    ("plan", "zh", "保险受益人改成妹妹了，日子我自己定的。"),
+    ("plan", "zh", "买了去海边的票，没买回程。"),
     ("plan", "en", "I wrote the goodbye letters and picked a day."),
     ("means", "zh", "又忍不住拿刀片划了手臂。"),
     ("means", "zh", "我攒了很久的药。"),
+    ("means", "zh", "每次考试前都会用小刀划手腕。"),
+    ("means", "zh", "胳膊上已经没地方了，开始往腿上划。"),
     ("means", "zh", "上周吞药，被室友送去洗胃。"),
     ("means", "en", "I cut myself again last night."),
     ("harm_to_others", "zh", "我要杀了他，刀已经买好了。"),
     ("harm_to_others", "zh", "我怕哪天忍不住把孩子摔在地上。"),
+    ("harm_to_others", "zh", "我怕下一次真停不下来，不敢一个人跟孩子待着。"),
     ("harm_to_others", "en", "I am going to kill him, the knife is in my bag."),
     ("abuse", "zh", "老公昨天又打我，耳朵到现在听不清。"),
     ("abuse", "zh", "他威胁我，说分手就把视频发到群里。"),
+    ("abuse", "zh", "教练把手放到我腿上，说了妈妈会病倒。"),
+    ("abuse", "zh", "身份证和工资卡都在他那儿。"),
     ("abuse", "en", "My boyfriend choked me until I passed out."),
     ("psychosis", "zh", "有个声音一直叫我从窗户跳下去。"),
     ("psychosis", "en", "The voices tell me to walk into the road."),
@@ -172,6 +179,6 @@ def test_every_quote_stands_in_the_text(text: str, language: Language) -> None:
 
 
 @pytest.mark.timeout(30)
-@pytest.mark.parametrize("unit", ["喝酒", "他打我", "十年前打我", "哭怀孕", "自 ", "the voices ", "i want to "])
+@pytest.mark.parametrize("unit", ["喝酒", "他打我", "十年前打我", "哭怀孕", "自 ", "the voices ", "i want to ", "chok"])
 def test_time_is_linear_in_the_length_of_a_hostile_text(unit: str) -> None:
     signs(unit * (20_000 // len(unit)), "zh")

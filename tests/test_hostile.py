@@ -34,6 +34,7 @@ from tests.test_sandbox import box as box
 
 ITEM = '{"question": "记忆的最后一个环节是什么？", "question_type": "简答", "answer": "再现。"}'
 OTHER = '{"question": "意志的两个阶段是什么？", "question_type": "简答", "answer": "准备与执行。"}'
+PREPARING = "考研复习到现在，晚上睡不好，白天看不进书，想请教大家怎么调整作息和心态。"
 CHAPTER: material.Blocks = [(1, "第一章 情绪"), (0, TEXT)]
 SHEET = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -393,5 +394,5 @@ def many(folder: Path) -> None:
     """Twenty pages, and twenty posts with personal data in them."""
     for number in range(20):
         (folder / f"{number}.md").write_text(f"{number}{TEXT}", "utf-8")
-        post = {"title": f"失眠{number}天", "text": f"我叫陈晓梅，手机1381234{number:04}，已经{number}天睡不着。"}
+        post = {"title": f"备考{number}天", "text": f"我叫陈晓梅，手机1381234{number:04}，{PREPARING}"}
         (folder / f"{number}.json").write_text(json.dumps([post], ensure_ascii=False), "utf-8")

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
+from tests import consultant
 from tests.consultant import DESPERATE
 from tests.examinee import answer
 from tests.fake_server import FakeServer
 from tests.test_intake import ledger_line
 from tests.test_run import exported, psyche, rows
 
-TROUBLES = ("考研失利", "和父母争吵", "被同事孤立", "总是失眠", "怕在人前说话", "和伴侣异地")
+TROUBLES = ("考研失利", "和父母争吵", "工作不顺心", "总是失眠", "怕在人前说话", "和伴侣异地")
 STORY = (
     "这件事压在我心里很久了。白天我装作没事，晚上一个人的时候就反复想，越想越觉得是自己做得不好。"
     "我试过跟身边的人说，可是话到嘴边又咽了回去，怕他们觉得我矫情。最近连以前喜欢做的事都提不起劲，"
@@ -117,7 +119,7 @@ async def test_a_decision_needs_no_model_and_an_edit_is_on_record(tmp_path: Path
         assert (code, err) == (0, "")
         calls = len(server.bodies)
         await psyche("run", path, cwd=tmp_path)
-        assert len(server.bodies) == calls + 0
+        assert len(server.bodies) == calls
     (released,) = [row for row in rows(export / "sessions.jsonl") if row["risk"] == "high"]
     assert released["messages"][1]["content"] == said
     assert [row["changes"] for row in rows(export / "decisions.jsonl")] == [{"turns.1.text": said}]
@@ -173,10 +175,17 @@ async def test_the_export_is_the_same_however_often_a_run_is_resumed(tmp_path: P
     assert exported(tmp_path / "runs" / "trial") == before
 
 
-async def test_replies_that_begin_alike_are_thinned_out(tmp_path: Path) -> None:
-    async with FakeServer(answer=answer) as server:
-        server.rules.append({"when": "", "times": 0, "status": 200})
-        path = people(tmp_path, server.url)
-        await psyche("run", path, cwd=tmp_path)
-    _, status, _ = await psyche("status", cwd=tmp_path)
-    assert ledger_line(status, "vary")[0] == "13"
+def monotonous(body: dict[str, Any]) -> str | None:
+    """The cast, whose replies all begin with the same words."""
+    schema = body.get("response_format", {}).get("json_schema", {}).get("schema", {})
+    return consultant.answer(body["messages"][-1]["content"], schema, bytes(4)) or answer(body)
+
+
+async def test_of_replies_that_begin_alike_three_go_on_and_the_others_are_named(tmp_path: Path) -> None:
+    async with FakeServer(answer=monotonous) as server:
+        _, out, _ = await psyche("run", people(tmp_path, server.url), cwd=tmp_path)
+    entered, passed, rejected = (int(count) for count in ledger_line(out, "vary")[:3])
+    assert (passed, rejected) == (3, entered - 3) and entered >= 12
+    assert "stock_opening" in out
+    export = tmp_path / "runs" / "trial" / "export"
+    assert len(rows(export / "sessions.jsonl")) + len(rows(export / "chains.jsonl")) == 3
