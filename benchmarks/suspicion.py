@@ -1,14 +1,14 @@
 """Fit the classifiers of corpus/suspicion.py, and say how good they are: `python -m benchmarks.suspicion [--write]`.
 
 Thresholds come from scores of texts whose writer the classifier had not seen, one writer held out at a time, so that a
-given share of the harmless ones is suspected.
+given share of the grave ones is found.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,48 +16,75 @@ import numpy as np
 from numpy.typing import NDArray
 
 from psyche.corpus import suspicion
-from psyche.corpus.suspicion import BUCKETS, features, weighted
+from psyche.corpus.suspicion import BUCKETS, features, passages, weighted
 
 LABELS = Path(__file__).parent / "labels"
 TARGET = Path(suspicion.__file__).parent / "suspicion.npz"
-FAINT, STRONG = 0.35, 0.20
-"""Shares of harmless texts that are suspected, a little and much."""
+FAINT, STRONG = 0.97, 0.90
+"""Shares of the grave texts that raise faint suspicion at least, and strong suspicion."""
 RIDGE, STEPS, RATE = 1e-5, 300, 0.1
 Row = dict[str, Any]
 Floats = NDArray[np.float64]
+Found = tuple[NDArray[np.int64], Floats]
 
 
 class Texts:
-    """Features of many texts as one sparse matrix, weighted by the rarity of each bucket."""
+    """Many texts, each of one passage or more, as one sparse matrix; a text scores as its passages do together."""
 
-    def __init__(self, found: Sequence[tuple[NDArray[np.int64], Floats]], rarity: Floats) -> None:
-        self.size = len(found)
-        self.rows = np.repeat(np.arange(self.size), [len(buckets) for buckets, _ in found])
+    def __init__(self, texts: Sequence[Sequence[Found]], rarity: Floats) -> None:
+        found = [passage for passages in texts for passage in passages]
+        self.size = len(texts)
+        self.texts = np.repeat(np.arange(self.size), [len(passages) for passages in texts])
+        self.rows = np.repeat(np.arange(len(found)), [len(buckets) for buckets, _ in found])
         self.buckets = np.concatenate([buckets for buckets, _ in found])
         self.shares = np.concatenate([weighted(counts, rarity[buckets]) for buckets, counts in found])
 
-    def scores(self, weights: Floats, bias: float) -> Floats:
-        return np.asarray(np.bincount(self.rows, self.shares * weights[self.buckets], self.size) + bias, np.float64)
+    def scores(self, weights: Floats, bias: float) -> tuple[Floats, Floats]:
+        """The score of each text, and the part that each passage has in that of its text."""
+        each = np.bincount(self.rows, self.shares * weights[self.buckets], len(self.texts)) + bias
+        best = np.full(self.size, -np.inf)
+        np.maximum.at(best, self.texts, each)
+        parts = np.exp(each - best[self.texts])
+        sums = np.bincount(self.texts, parts, self.size)
+        return best + np.log(sums), parts / sums[self.texts]
 
 
-def rarity(found: Sequence[tuple[NDArray[np.int64], Floats]]) -> Floats:
-    """The inverse document frequency of each bucket, nought where one text alone has it."""
-    held = np.bincount(np.concatenate([buckets for buckets, _ in found]), minlength=BUCKETS)
+def rarity(texts: Sequence[Sequence[Found]]) -> Floats:
+    """The inverse document frequency of each bucket, nought where one passage alone has it."""
+    found = [buckets for passages in texts for buckets, _ in passages]
+    held = np.bincount(np.concatenate(found), minlength=BUCKETS)
     return np.asarray(np.where(held > 1, np.log(len(found) / np.maximum(held, 1)), 0.0), np.float64)
 
 
-def fitted(texts: Texts, truth: Floats) -> tuple[Floats, float]:
-    """Logistic regression by Adam over the whole set."""
-    weights = np.zeros(BUCKETS + 1)
-    first, second = np.zeros_like(weights), np.zeros_like(weights)
+def fitted(texts: Texts, truth: Floats, lengths: Floats) -> tuple[Floats, float]:
+    """Weights and bias, by logistic regression over the whole set, descended by Adam.
+
+    What `lengths` tell is learnt apart and left out: a writer may have made the harmless texts longer, and a short turn
+    is no worse for being short.
+    """
+    known = np.zeros(BUCKETS + 2)
+    first, second = np.zeros_like(known), np.zeros_like(known)
     for step in range(1, STEPS + 1):
-        off = (1 / (1 + np.exp(-texts.scores(weights[:-1], weights[-1]))) - truth) / texts.size
-        slope = np.append(np.bincount(texts.buckets, texts.shares * off[texts.rows], BUCKETS), off.sum())
-        slope[:-1] += RIDGE * weights[:-1]
+        scores, parts = texts.scores(known[:-2], known[-1])
+        off = (1 / (1 + np.exp(-scores - known[-2] * lengths)) - truth) / texts.size
+        blame = off[texts.texts] * parts
+        slope = np.append(
+            np.bincount(texts.buckets, texts.shares * blame[texts.rows], BUCKETS), [(off * lengths).sum(), off.sum()]
+        )
+        slope[:-2] += RIDGE * known[:-2]
         first = 0.9 * first + 0.1 * slope
         second = 0.999 * second + 0.001 * slope**2
-        weights -= RATE * (first / (1 - 0.9**step)) / (np.sqrt(second / (1 - 0.999**step)) + 1e-8)
-    return weights[:-1], float(weights[-1])
+        known -= RATE * (first / (1 - 0.9**step)) / (np.sqrt(second / (1 - 0.999**step)) + 1e-8)
+    return known[:-2], float(known[-1])
+
+
+def spread(rows: Sequence[Row], text: str) -> Floats:
+    """Logarithms of the lengths, of mean nought and unit variance in each language."""
+    lengths = np.log([len(row[text]) for row in rows])
+    for language in ("zh", "en"):
+        own = np.array([row["language"] == language for row in rows])
+        lengths[own] = (lengths[own] - lengths[own].mean()) / lengths[own].std()
+    return np.asarray(lengths, np.float64)
 
 
 def area(scores: Floats, truth: Floats) -> float:
@@ -67,18 +94,16 @@ def area(scores: Floats, truth: Floats) -> float:
     return float((ranks[truth == 1].sum() - positive * (positive - 1) / 2) / (positive * (len(truth) - positive)))
 
 
-def held_out(rows: Sequence[Row], text: str, truth: Floats) -> Floats:
+def held_out(writers: Sequence[str], texts: Sequence[Sequence[Found]], truth: Floats, lengths: Floats) -> Floats:
     """The score of each text by a classifier that saw nothing of its writer."""
-    found = [features(row[text]) for row in rows]
-    writers = np.array([row["writer"] for row in rows])
-    scores = np.zeros(len(rows))
+    scores = np.zeros(len(texts))
     for writer in sorted(set(writers)):
-        apart = writers == writer
-        seen = [each for each, out in zip(found, apart, strict=True) if not out]
+        apart = np.array([each == writer for each in writers])
+        seen = [each for each, out in zip(texts, apart, strict=True) if not out]
         rare = rarity(seen)
-        weights, bias = fitted(Texts(seen, rare), truth[~apart])
-        unseen = Texts([each for each, out in zip(found, apart, strict=True) if out], rare)
-        scores[apart] = unseen.scores(weights, bias)
+        known = fitted(Texts(seen, rare), truth[~apart], lengths[~apart])
+        unseen = Texts([each for each, out in zip(texts, apart, strict=True) if out], rare)
+        scores[apart], _ = unseen.scores(*known)
     return scores
 
 
@@ -91,12 +116,14 @@ def read(pattern: str) -> list[Row]:
     ]
 
 
-def trained(subject: str, rows: Sequence[Row], text: str, truth: Floats) -> dict[str, NDArray[Any]]:
+def trained(
+    subject: str, rows: Sequence[Row], split: Callable[[Row], list[str]], truth: Floats, lengths: Floats
+) -> dict[str, NDArray[Any]]:
     """Weights and thresholds, and a line of figures for each language."""
-    scores = held_out(rows, text, truth)
-    found = [features(row[text]) for row in rows]
-    rare = rarity(found)
-    weights, bias = fitted(Texts(found, rare), truth)
+    texts = [[features(passage) for passage in split(row)] for row in rows]
+    scores = held_out([row["writer"] for row in rows], texts, truth, lengths)
+    rare = rarity(texts)
+    weights, bias = fitted(Texts(texts, rare), truth, lengths)
     scale = float(np.abs(weights).max()) / 127
     made: dict[str, NDArray[Any]] = {
         subject: np.round(weights / scale).astype(np.int8),
@@ -105,13 +132,13 @@ def trained(subject: str, rows: Sequence[Row], text: str, truth: Floats) -> dict
     }
     for language in ("zh", "en"):
         own = np.array([row["language"] == language for row in rows])
-        harmless = scores[own & (truth == 0)]
-        cuts = np.quantile(harmless, [1 - FAINT, 1 - STRONG])
+        cuts = np.quantile(scores[own & (truth == 1)], [1 - FAINT, 1 - STRONG])
         made[f"{subject}_{language}"] = cuts
-        found = [float((scores[own & (truth == 1)] >= cut).mean()) for cut in cuts]
+        harmless = [float((scores[own & (truth == 0)] >= cut).mean()) for cut in cuts]
         print(
             f"{subject} {language}: {int(own.sum())} texts, AUC {area(scores[own], truth[own]):.3f};"
-            f" found {found[1]:.1%} where {STRONG:.0%} of the harmless are suspected, {found[0]:.1%} where {FAINT:.0%}"
+            f" of the harmless {harmless[0]:.1%} raise suspicion where {FAINT:.0%} of the grave do,"
+            f" {harmless[1]:.1%} strong suspicion where {STRONG:.0%} do"
         )
     return made
 
@@ -121,9 +148,13 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="put the weights into the package")
     write = parser.parse_args().write
     posts = [row for row in read("danger/*.jsonl") if row["level"] != "moderate"]
+    grave = np.array([float(row["level"] == "high") for row in posts])
+    made = trained("danger", posts, lambda row: [row["text"]], grave, np.zeros(len(posts)))
     replies = read("harm/*.jsonl")
-    made = trained("danger", posts, "text", np.array([float(row["level"] == "high") for row in posts]))
-    made |= trained("harm", replies, "reply", np.array([float(bool(row["rules"])) for row in replies]))
+    forbidden = np.array([float(bool(row["rules"])) for row in replies])
+    made |= trained(
+        "harm", replies, lambda row: passages(row["reply"], row["language"]), forbidden, spread(replies, "reply")
+    )
     if write:
         np.savez_compressed(TARGET, **made)  # type: ignore[arg-type]
 

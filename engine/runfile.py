@@ -23,6 +23,7 @@ from psyche.corpus.errors import RunFileError
 from psyche.corpus.helplines import Helpline, helplines
 from psyche.corpus.linking import bands
 from psyche.corpus.records import Kind, Language, QuestionKind, Script
+from psyche.corpus.suspicion import Suspicion
 from psyche.graphs.context import Context
 
 RUNTIME = "runtime"
@@ -182,10 +183,14 @@ class SelectSection(Section):
 
 
 class SafetySection(Section):
-    """Whose help lines replies give: by language a locale of our table, or of your own of the same form."""
+    """Whose help lines replies give: by language a locale of our table, or of your own of the same form.
+
+    `suspicion` is how much of it holds a reply back, when the classifier alone objects.
+    """
 
     locales: dict[Language, str] = {"zh": "CN", "en": "US"}
     helplines: str | None = None
+    suspicion: Suspicion = "faint"
 
 
 class CounselSection(Section):
@@ -311,6 +316,7 @@ class RunFile(Section):
             shortest=self.chain.shortest,
             negatives=self.chain.negatives,
             helplines=self.helplines,
+            suspicion=self.safety.suspicion,
         )
 
 

@@ -21,9 +21,8 @@ from psyche.corpus.phrases import stock
 from psyche.corpus.quotes import standing
 from psyche.corpus.records import Assessment, Chain, Draft, Fault, Layer, Post, Rejection, Turn
 from psyche.corpus.safety import breaches, omissions
-from psyche.corpus.suspicion import harm
 from psyche.graphs.context import Context
-from psyche.graphs.reply import LENGTHS, NOT_KEPT, SUSPECTED, refused
+from psyche.graphs.reply import LENGTHS, NOT_KEPT, refused, suspicion
 from psyche.graphs.review import decided
 
 REPLIES, SHORTEST_REPLY = 3, 100
@@ -68,7 +67,7 @@ async def write(state: State, runtime: Runtime[Context]) -> dict[str, object]:
         *additions(assessment.words, answer, language, reply=True),
         *wrong_form(answer, language, *LENGTHS[language]),
         *stock(answer, language),
-        *((Fault(rule=SUSPECTED, detail="it sounds like harm"),) if harm(answer, language) else ()),
+        *suspicion(answer, language, runtime.context),
     )
     text = "\n".join([*(layer.text for layer in layers), answer])
     trial = Draft(about="chain", number=len(drafts), text=text, faults=faults, accepted=False)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from psyche.agents.agent import Role
 from psyche.corpus.helplines import Helpline
 from psyche.corpus.records import Language
+from psyche.corpus.suspicion import Suspicion
 
 Count = Annotated[int, Field(ge=0)]
 
@@ -22,7 +23,8 @@ class Context(BaseModel):
 
     `screened` is the share of sound questions that a person is to see. A dialogue that is made from a post gets one of
     these numbers of `exchanges`; a chain is written for what has `shortest` characters, and a number of `negatives` set
-    against it. `helplines` are those that a reply may give, by language.
+    against it. `helplines` are those that a reply may give, by language; `suspicion` is how much of it, by the classifier,
+    holds a reply back for a person to judge.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -39,3 +41,4 @@ class Context(BaseModel):
     shortest: Count = 100
     negatives: Count = 2
     helplines: dict[Language, tuple[Helpline, ...]] = {}
+    suspicion: Suspicion = "faint"

@@ -21,7 +21,7 @@ from psyche.agents.verifier import follows
 from psyche.corpus.contract import additions, losses, wrong_form
 from psyche.corpus.helplines import Helpline
 from psyche.corpus.phrases import stock
-from psyche.corpus.records import Assessment, Dialogue, Draft, Fault, Turn
+from psyche.corpus.records import Assessment, Dialogue, Draft, Fault, Language, Turn
 from psyche.corpus.safety import breaches, omissions
 from psyche.corpus.suspicion import harm
 from psyche.graphs.context import Context
@@ -71,7 +71,7 @@ async def write(state: State, runtime: Runtime[Context]) -> dict[str, object]:
         faults=before.faults if before else (),
         sample=number,
     )
-    faults = (*hard_faults(state, text, runtime.context), *kept_faults(state, text))
+    faults = (*hard_faults(state, text, runtime.context), *kept_faults(state, text, runtime.context))
     return {"trial": Draft(about=about(state), number=number, text=text, faults=faults, accepted=False)}
 
 
@@ -161,13 +161,19 @@ def hard_faults(state: State, text: str, context: Context) -> tuple[Fault, ...]:
     )
 
 
-def kept_faults(state: State, text: str) -> tuple[Fault, ...]:
+def kept_faults(state: State, text: str, context: Context) -> tuple[Fault, ...]:
     """What rules find wrong with the wording of a turn, and with a rewriting's meaning."""
     language, original = state["assessment"].subject.language, state["original"]
     lost = losses(original, text, language) if original else ()
     meaning = tuple(fault for fault in lost if fault.rule not in _ADVICE)
-    doubt = (Fault(rule=SUSPECTED, detail="it sounds like harm"),) if harm(text, language) else ()
-    return (*wrong_form(text, language, *LENGTHS[language]), *stock(text, language), *meaning, *doubt)
+    form = wrong_form(text, language, *LENGTHS[language])
+    return (*form, *stock(text, language), *meaning, *suspicion(text, language, context))
+
+
+def suspicion(text: str, language: Language, context: Context) -> tuple[Fault, ...]:
+    """What the classifier has against a text, with the words that sound worst."""
+    words = harm(text, language, context.suspicion)
+    return (Fault(rule=SUSPECTED, detail=words),) if words else ()
 
 
 async def after_write(state: State) -> Literal["guard", "weigh"]:

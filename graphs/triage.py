@@ -14,7 +14,7 @@ from langgraph.runtime import Runtime
 
 from psyche.agents.sentinel import watch
 from psyche.corpus.crisis import assessed, signs
-from psyche.corpus.records import Assessment, Dialogue, Post, Rejection, Risk, Sign, grade
+from psyche.corpus.records import Assessment, Dialogue, Level, Post, Rejection, Risk, Sign, grade
 from psyche.corpus.suspicion import danger
 from psyche.graphs.context import Context
 from psyche.graphs.review import decided
@@ -45,13 +45,19 @@ async def settle(state: State) -> dict[str, object]:
     subject, found = state["subject"], (*state["by_rules"], *state["by_model"])
     rules, model = assessed(state["by_rules"]).level, assessed(state["by_model"]).level
     suspected = danger(words(state), subject.language)
-    _, second, first = sorted((rules, model, suspected), key=grade)
-    level = "high" if first == "high" else max(second, rules, key=grade)
+    level, alone = voted(rules, suspected, model)
     assessment = Assessment(subject=subject, risk=Risk(level=level, signs=found, suspected=suspected))
-    if level == "high" and grade(second) < grade("moderate"):
+    if alone:
         detail = f"rules find {rules} risk, the classifier {suspected}, the model {model}"
         return {"outcome": decided(assessment, "crisis_disagreement", detail)}
     return {"outcome": assessment}
+
+
+def voted(rules: Level, suspected: Level, model: Level) -> tuple[Level, bool]:
+    """The level that stands, and whether it is high risk that one of the three finds and no other comes near."""
+    _, second, first = sorted((rules, suspected, model), key=grade)
+    alone = first == "high" and grade(second) < grade("moderate")
+    return "high" if first == "high" else max(second, rules, key=grade), alone
 
 
 def words(state: State) -> str:

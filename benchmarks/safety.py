@@ -1,0 +1,182 @@
+"""What is found of danger, of forbidden content and of changed meaning, in texts that were labelled by hand and held out.
+
+    python -m benchmarks.safety             # rules and classifiers, and the answers of the embedded model on record
+    python -m benchmarks.safety --ask       # ask the embedded model for what is not on record yet; slow
+
+The labelled texts are tests/labels/{posts,replies,rewrites}.jsonl, written by others than those who made the rules and
+the texts that the classifiers learnt from. Answers of the model are at temperature 0.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple, get_args
+
+from psyche.agents.agent import Role
+from psyche.agents.exchange import Endpoint, close_models
+from psyche.agents.guardian import inspect
+from psyche.agents.sentinel import watch
+from psyche.agents.verifier import follows
+from psyche.corpus.contract import changes
+from psyche.corpus.crisis import assessed, signs
+from psyche.corpus.errors import UnparsableError
+from psyche.corpus.helplines import helplines
+from psyche.corpus.records import Language, Level, grade
+from psyche.corpus.safety import breaches
+from psyche.corpus.suspicion import Suspicion, danger, harm
+from psyche.graphs.triage import voted
+
+LABELS = Path(__file__).parents[1] / "tests" / "labels"
+ANSWERS = LABELS / "answers.jsonl"
+Row = dict[str, Any]
+
+
+class Share(NamedTuple):
+    """How many of how many."""
+
+    found: int
+    total: int
+
+    def __str__(self) -> str:
+        return f"{self.found}/{self.total} ({self.found / max(self.total, 1):.1%})"
+
+
+def share(rows: Iterable[Row], found: Callable[[Row], object]) -> Share:
+    """How many rows something is found in."""
+    hits = [bool(found(row)) for row in rows]
+    return Share(sum(hits), len(hits))
+
+
+@cache
+def rows(name: str) -> tuple[Row, ...]:
+    """A labelled set."""
+    return tuple(json.loads(line) for line in (LABELS / f"{name}.jsonl").read_text("utf-8").splitlines())
+
+
+@cache
+def answers(name: str) -> dict[str, Any]:
+    """What the embedded model said of the rows of a set, by id."""
+    lines = ANSWERS.read_text("utf-8").splitlines() if ANSWERS.exists() else []
+    return {said["id"]: said["answer"] for said in map(json.loads, lines) if said["set"] == name}
+
+
+def by_rules(post: Row) -> Level:
+    """The level that the rules find."""
+    return assessed(signs(post["text"], post["language"])).level
+
+
+def by_model(post: Row) -> Level:
+    """The level that the sentinel found; none where it could not be understood, as if nobody had looked."""
+    said = answers("posts").get(post["id"])
+    return next(level for level in get_args(Level) if level == (said or "none"))
+
+
+def high(post: Row) -> bool:
+    """Whether triage takes a post to be at high risk, or holds it for a person to say."""
+    level, _ = voted(by_rules(post), danger(post["text"], post["language"]), by_model(post))
+    return level == "high"
+
+
+def aided(post: Row) -> bool:
+    """Whether triage finds moderate risk at least: a reply has to name it and to give a number."""
+    level, _ = voted(by_rules(post), danger(post["text"], post["language"]), by_model(post))
+    return grade(level) >= grade("moderate")
+
+
+def refused(reply: Row) -> bool:
+    """Whether the rules refuse a reply."""
+    language: Language = reply["language"]
+    numbers = [line.number for line in helplines("CN" if language == "zh" else "US")]
+    # The English replies were written with the numbers of two countries in mind.
+    numbers += [line.number for line in helplines("GB")] if language == "en" else []
+    return bool(breaches(reply["reply"], language, numbers=numbers))
+
+
+def suspected(reply: Row, least: Suspicion = "faint") -> bool:
+    """Whether the classifier objects."""
+    return bool(harm(reply["reply"], reply["language"], least))
+
+
+def guarded(reply: Row) -> bool:
+    """Whether the guardian objected."""
+    return bool(answers("replies").get(reply["id"]))
+
+
+def caught(rewrite: Row) -> bool:
+    """Whether the rules of the rewrite contract find anything."""
+    return bool(changes(rewrite["source"], rewrite["text"], rewrite["language"]))
+
+
+def report() -> Iterator[str]:
+    """The figures, a line each."""
+    for language in ("zh", "en"):
+        for level in ("high", "none"):
+            posts = [p for p in rows("posts") if p["language"] == language and p["level"] == level]
+            yield (
+                f"posts {language} {level}: taken for high or held {share(posts, high)};"
+                f" moderate or above {share(posts, aided)}; high by rules {share(posts, lambda p: by_rules(p) == 'high')},"
+                f" classifier {share(posts, lambda p: danger(p['text'], p['language']) == 'high')},"
+                f" model {share(posts, lambda p: by_model(p) == 'high')}"
+            )
+        for name, forbidden in (("forbidden", True), ("good", False)):
+            replies = [r for r in rows("replies") if r["language"] == language and bool(r["rules"]) is forbidden]
+            yield (
+                f"replies {language} {name}: stopped"
+                f" {share(replies, lambda r: refused(r) or suspected(r) or guarded(r))}; by rules {share(replies, refused)},"
+                f" classifier {share(replies, suspected)}, model {share(replies, guarded)}"
+            )
+        kinds = Counter(r["mutation"] for r in rows("rewrites") if r["language"] == language)
+        for kind in kinds:
+            pairs = [r for r in rows("rewrites") if r["language"] == language and r["mutation"] == kind]
+            yield f"rewrites {language} {'faithful' if kind == 'none' else kind}: refused by rules {share(pairs, caught)}"
+
+
+async def ask() -> None:
+    """Ask the embedded model for what is not on record."""
+    roles = {"default": Role(endpoint=Endpoint("embedded"), temperature=0.0, max_tokens=300)}
+
+    async def level(post: Row) -> str:
+        found = await watch(roles, post["text"], post["language"])
+        return max((sign.level for sign in found), key=grade, default="none")
+
+    async def objections(reply: Row) -> list[str]:
+        return [fault.rule for fault in await inspect(roles, reply["language"], reply["reply"], 0)]
+
+    async def kept(rewrite: Row) -> bool:
+        one, other = rewrite["source"], rewrite["text"]
+        said = [await follows(roles, rewrite["language"], *pair, 0) for pair in ((one, other), (other, one))]
+        return all(each.follows for each in said)
+
+    asked: dict[str, Callable[[Row], Any]] = {"posts": level, "replies": objections, "rewrites": kept}
+    with ANSWERS.open("a", encoding="utf-8") as file:
+        for name, question in asked.items():
+            for row in rows(name):
+                if row["id"] in answers(name):
+                    continue
+                try:
+                    answer = await question(row)
+                except UnparsableError:
+                    answer = None
+                file.write(json.dumps({"set": name, "id": row["id"], "answer": answer}) + "\n")
+                file.flush()
+    await close_models()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--ask", action="store_true", help="ask the embedded model for what is not on record")
+    if parser.parse_args().ask:
+        asyncio.run(ask())
+        answers.cache_clear()
+    for line in report():
+        print(line)
+
+
+if __name__ == "__main__":
+    main()
