@@ -1,10 +1,10 @@
-"""What is found of danger, of forbidden content and of changed meaning, in texts that were labelled by hand and held out.
+"""What is found of danger, forbidden content and changed meaning in labelled texts that nothing was made on.
 
     python -m benchmarks.safety             # rules and classifiers, and the answers of the embedded model on record
     python -m benchmarks.safety --ask       # ask the embedded model for what is not on record yet; slow
 
-The labelled texts are tests/labels/{posts,replies,rewrites}.jsonl, written by others than those who made the rules and
-the texts that the classifiers learnt from. Answers of the model are at temperature 0.
+The labelled texts are tests/labels/{posts,replies,rewrites}.jsonl. Who wrote them had seen neither the rules nor the
+texts that the classifiers learnt from. Answers of the model are at temperature 0.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -77,25 +76,17 @@ def by_model(post: Row) -> Level:
     return next(level for level in get_args(Level) if level == (said or "none"))
 
 
-def high(post: Row) -> bool:
-    """Whether triage takes a post to be at high risk, or holds it for a person to say."""
-    level, _ = voted(by_rules(post), danger(post["text"], post["language"]), by_model(post))
-    return level == "high"
-
-
-def aided(post: Row) -> bool:
-    """Whether triage finds moderate risk at least: a reply has to name it and to give a number."""
-    level, _ = voted(by_rules(post), danger(post["text"], post["language"]), by_model(post))
-    return grade(level) >= grade("moderate")
+def risk(post: Row) -> Level:
+    """What triage makes of a post; high also where it holds it for a person to say."""
+    return voted(by_rules(post), danger(post["text"], post["language"]), by_model(post))[0]
 
 
 def refused(reply: Row) -> bool:
     """Whether the rules refuse a reply."""
     language: Language = reply["language"]
-    numbers = [line.number for line in helplines("CN" if language == "zh" else "US")]
     # The English replies were written with the numbers of two countries in mind.
-    numbers += [line.number for line in helplines("GB")] if language == "en" else []
-    return bool(breaches(reply["reply"], language, numbers=numbers))
+    known = [line.number for country in _COUNTRIES[language] for line in helplines(country)]
+    return bool(breaches(reply["reply"], language, numbers=known))
 
 
 def suspected(reply: Row, least: Suspicion = "faint") -> bool:
@@ -108,33 +99,53 @@ def guarded(reply: Row) -> bool:
     return bool(answers("replies").get(reply["id"]))
 
 
+def stopped(reply: Row) -> bool:
+    """Whether anybody objects."""
+    return refused(reply) or suspected(reply) or guarded(reply)
+
+
 def caught(rewrite: Row) -> bool:
     """Whether the rules of the rewrite contract find anything."""
     return bool(changes(rewrite["source"], rewrite["text"], rewrite["language"]))
 
 
+def astray(rewrite: Row) -> bool:
+    """Whether the verifier did not find that each follows from the other."""
+    return answers("rewrites").get(rewrite["id"], True) is False
+
+
+_COUNTRIES: dict[Language, tuple[str, ...]] = {"zh": ("CN",), "en": ("US", "GB")}
+_LABELS: dict[str, Callable[[Row], str]] = {
+    "posts": lambda post: str(post["level"]),
+    "replies": lambda reply: "forbidden" if reply["rules"] else "good",
+    "rewrites": lambda rewrite: str(rewrite["mutation"]),
+}
+_FINDERS: dict[str, dict[str, Callable[[Row], bool]]] = {
+    "posts": {
+        "high or held": lambda post: risk(post) == "high",
+        "moderate or above": lambda post: grade(risk(post)) >= grade("moderate"),
+        "high by rules": lambda post: by_rules(post) == "high",
+        "by classifier": lambda post: danger(post["text"], post["language"]) == "high",
+        "by model": lambda post: by_model(post) == "high",
+    },
+    "replies": {
+        "stopped": stopped,
+        "by rules": refused,
+        "by classifier": suspected,
+        "by classifier, strongly": lambda reply: suspected(reply, "strong"),
+        "by model": guarded,
+    },
+    "rewrites": {"refused": lambda pair: caught(pair) or astray(pair), "by rules": caught, "by model": astray},
+}
+
+
 def report() -> Iterator[str]:
-    """The figures, a line each."""
-    for language in ("zh", "en"):
-        for level in ("high", "none"):
-            posts = [p for p in rows("posts") if p["language"] == language and p["level"] == level]
-            yield (
-                f"posts {language} {level}: taken for high or held {share(posts, high)};"
-                f" moderate or above {share(posts, aided)}; high by rules {share(posts, lambda p: by_rules(p) == 'high')},"
-                f" classifier {share(posts, lambda p: danger(p['text'], p['language']) == 'high')},"
-                f" model {share(posts, lambda p: by_model(p) == 'high')}"
-            )
-        for name, forbidden in (("forbidden", True), ("good", False)):
-            replies = [r for r in rows("replies") if r["language"] == language and bool(r["rules"]) is forbidden]
-            yield (
-                f"replies {language} {name}: stopped"
-                f" {share(replies, lambda r: refused(r) or suspected(r) or guarded(r))}; by rules {share(replies, refused)},"
-                f" classifier {share(replies, suspected)}, model {share(replies, guarded)}"
-            )
-        kinds = Counter(r["mutation"] for r in rows("rewrites") if r["language"] == language)
-        for kind in kinds:
-            pairs = [r for r in rows("rewrites") if r["language"] == language and r["mutation"] == kind]
-            yield f"rewrites {language} {'faithful' if kind == 'none' else kind}: refused by rules {share(pairs, caught)}"
+    """The figures, a line for each set, language and label."""
+    for name, label in _LABELS.items():
+        for language, kind in dict.fromkeys((row["language"], label(row)) for row in rows(name)):
+            apart = [row for row in rows(name) if (row["language"], label(row)) == (language, kind)]
+            figures = (f"{said} {share(apart, found)}" for said, found in _FINDERS[name].items())
+            yield f"{name} {language} {kind}: {', '.join(figures)}"
 
 
 async def ask() -> None:

@@ -30,13 +30,16 @@ def duration(seconds: float | None) -> str:
 
 
 def show_ledger(ledger: Ledger) -> None:
-    """Print the ledger, a row a stage and under it a row for each reason of a loss; and what does not balance."""
+    """Print the ledger, a row a stage and under it a row for each reason of a loss; and what does not balance.
+
+    A stage that nothing came to is left out.
+    """
     title = "Loss ledger: in = passed + rejected + failed + held + pending"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("stage", overflow="fold", min_width=18)
     for column in COLUMNS:
         table.add_column(column, justify="right")
-    for line in ledger.lines:
+    for line in (line for line in ledger.lines if any(line.counts)):
         table.add_row(line.stage, *map(str, line.counts))
         for reason, count in line.rejected.most_common():
             table.add_row(f"  {reason}", "", "", str(count), style="dim")

@@ -1,4 +1,4 @@
-"""The pipeline as Mermaid flowcharts: `python -m psyche.engine.drawing` writes what README.md and docs/graphs.md show."""
+"""The pipeline as Mermaid charts: `python -m psyche.engine.drawing` prints those of README.md and docs/graphs.md."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def page() -> str:
     lines = [
         "# The graphs",
         "",
-        "Who speaks when: one LangGraph state machine for each stage of the pipeline that asks a model. A dotted line is",
-        "taken on a condition. `decontaminate` and `vary` ask none, and have no graph.",
+        "Who speaks when: one LangGraph state machine for each stage of the pipeline that asks a model. A dotted line",
+        "is taken on a condition. `decontaminate` and `vary` ask none, and have no graph.",
     ]
     for stage in STAGES:
         if stage.graph:

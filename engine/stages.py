@@ -43,9 +43,9 @@ class Stage:
     """One line of the score. A stage without a graph asks no model.
 
     It takes records of these kinds from the stages that it comes `after`; `key` is where the graph's state expects
-    them. `agents`, `settings` (of the run file) and `rules` (files of words, policies and weights) decide the result and are
-    part of the fingerprint; `edition` is raised when the code of the stage decides otherwise. A stage that works
-    `together` sees its records in groups, of all that there are.
+    them. `agents`, `settings` (of the run file) and `rules` (files of words, policies and weights) decide the result
+    and are part of the fingerprint; `edition` is raised when the code of the stage decides otherwise. A stage that
+    works `together` sees its records in groups, of all that there are.
     """
 
     name: str

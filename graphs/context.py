@@ -23,8 +23,8 @@ class Context(BaseModel):
 
     `screened` is the share of sound questions that a person is to see. A dialogue that is made from a post gets one of
     these numbers of `exchanges`; a chain is written for what has `shortest` characters, and a number of `negatives` set
-    against it. `helplines` are those that a reply may give, by language; `suspicion` is how much of it, by the classifier,
-    holds a reply back for a person to judge.
+    against it. `helplines` are those that a reply may give, by language; `suspicion` is how sure the classifier has to
+    be to hold one back for a person, when nobody else objects.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

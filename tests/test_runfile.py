@@ -132,7 +132,7 @@ def test_every_setting_either_changes_a_fingerprint_or_is_marked_as_runtime() ->
         ("dedup", {"permutations": 64, "threshold": 0.9, "ngram": 4, "index": "signatures"}),
         ("refine", {"retries": 1, "rounds": 1}),
         ("select", {"solvers": ["local"]}),
-        ("safety", {"locales": {"zh": "HK"}, "helplines": "lines.yaml"}),
+        ("safety", {"suspicion": "strong", "locales": {"zh": "HK"}, "helplines": "lines.yaml"}),
         ("counsel", {"revisions": 1, "exchanges": [2], "ceiling": 0.5}),
         ("chain", {"revisions": 1, "shortest": 50, "negatives": 1}),
         ("review", {"screened": 0.5, "double": 0.5}),
