@@ -34,7 +34,7 @@ from psyche.corpus.errors import ProviderError
 
 _SLOTS = 4
 _CONTEXT = 16_384
-_CACHE_MIB = 256
+_CACHE_MIB = 1024
 _READY_SECONDS = 120
 _STOP_SECONDS = 10
 

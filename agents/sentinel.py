@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from psyche.agents.agent import Agent, Answer, Roles
-from psyche.corpus.errors import UnparsableError
 from psyche.corpus.quotes import standing
 from psyche.corpus.records import Danger, Language, Level, Sign
 
@@ -26,17 +25,18 @@ class Finding(Answer):
     level: Level
     dangers: Annotated[list[Danger], Field(max_length=MOST)]
 
+    @model_validator(mode="after")
+    def _named(self) -> Finding:
+        if self.level != "none" and not self.dangers:
+            raise ValueError(f"{self.level} risk, and no danger named")
+        return self
+
 
 async def watch(roles: Roles, words: str, language: Language) -> tuple[Sign, ...]:
-    """The dangers in a help-seeker's words, each once; a quote that does not stand in them is left empty.
-
-    UnparsableError where there is a level without a danger.
-    """
+    """The dangers in a help-seeker's words, each once; a quote that does not stand in them is left empty."""
     found, _ = await sentinel.ask(roles, language, Finding, words=words)
     if found.level == "none":
         return ()
-    if not found.dangers:
-        raise UnparsableError(f"sentinel: {found.level} risk, and no danger named")
     quote = standing(words, found.quote)
     return tuple(
         Sign(danger=danger, level=found.level, quote=quote, by="model") for danger in dict.fromkeys(found.dangers)

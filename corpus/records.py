@@ -192,15 +192,12 @@ class Dialogue(Record):
 
 
 class Sign(Value):
-    """What speaks for a danger: words of the help-seeker as they stand, and who noticed.
-
-    The finding of a reviewer need not rest on one quote.
-    """
+    """What speaks for a danger: words of the help-seeker as they stand, and who noticed."""
 
     danger: Danger
     level: Level
     quote: str
-    by: Literal["rules", "model", "reviewer"]
+    by: Literal["rules", "model"]
 
 
 class Risk(Value):
@@ -215,7 +212,9 @@ class Risk(Value):
 
     @property
     def dangers(self) -> tuple[Danger, ...]:
-        """The kinds of danger, each once, the gravest first."""
+        """The kinds of danger, each once, the gravest first; none where what one voice saw does not hold."""
+        if self.level == "none":
+            return ()
         graver_first = sorted(self.signs, key=lambda sign: -grade(sign.level))
         return tuple(dict.fromkeys(sign.danger for sign in graver_first))
 
@@ -223,7 +222,8 @@ class Risk(Value):
 class Assessment(Record):
     """A post or dialogue with the risk that was found in it, before anything is written.
 
-    `sound` are the numbers, from 0, of the replies to a post that give advice of substance; None where nobody judged.
+    `sound` are the numbers, from 0, of the replies to a post that give advice of substance, the best first; None
+    where nobody judged.
     """
 
     subject: Post | Dialogue

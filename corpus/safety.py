@@ -68,12 +68,18 @@ def omissions(reply: str, risk: Risk, lines: Sequence[Helpline], language: Langu
         return ()
     text = _folded(reply)
     named, trusted = _words(language)
-    faults = [Fault(rule="risk_unnamed", detail=danger) for danger in _gravest(risk) if not named[danger].search(text)]
+    # Where nobody said what the danger is, any of them may be named.
+    wanted: list[tuple[str, list[Danger]]] = [(danger, [danger]) for danger in _gravest(risk)]
+    faults = [
+        Fault(rule="risk_unnamed", detail=name)
+        for name, dangers in wanted or [("danger", list(named))]
+        if not any(named[danger].search(text) for danger in dangers)
+    ]
     fit = fitting(lines, risk.dangers)
     urgent = [line for line in fit if line.purpose in ("emergency", "medical")]
-    for wanted in (fit, urgent) if risk.level == "high" else (fit,):
-        if not any(_is_given(line.number, text) for line in wanted):
-            faults.append(Fault(rule="no_helpline", detail=" / ".join(line.number for line in wanted)))
+    for due in (fit, urgent) if risk.level == "high" else (fit,):
+        if not any(_is_given(line.number, text) for line in due):
+            faults.append(Fault(rule="no_helpline", detail=" / ".join(line.number for line in due)))
             break
     if not trusted.search(text):
         faults.append(Fault(rule="no_trusted_person", detail=risk.level))
@@ -81,8 +87,8 @@ def omissions(reply: str, risk: Risk, lines: Sequence[Helpline], language: Langu
 
 
 def _gravest(risk: Risk) -> tuple[Danger, ...]:
-    gravest = (sign.danger for sign in risk.signs if sign.level == risk.level)
-    return tuple(dict.fromkeys(gravest))
+    level = max((sign.level for sign in risk.signs), key=grade, default="none")
+    return tuple(dict.fromkeys(sign.danger for sign in risk.signs if sign.level == level))
 
 
 def _is_given(number: str, text: str) -> bool:

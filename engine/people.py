@@ -33,9 +33,9 @@ def told(
     lines = [
         "## Help-seekers",
         "",
-        "Rules and a model looked for danger in every post and dialogue before anything was written; the graver",
-        "finding holds. What comes of high risk is in `crisis.jsonl`, and in no training split until a reviewer",
-        "releases it. This is no clinical assessment.",
+        "Rules, a classifier and a model looked for danger in every post and dialogue before anything was written.",
+        "What two of them found holds; where one alone found high risk, a person decides. What comes of high risk is",
+        "in `crisis.jsonl`, and in no training split until a reviewer releases it. This is no clinical assessment.",
         "",
         f"Risk: {_counted(levels)}. Signs of danger: {_counted(dangers) or 'none'}.",
         "",

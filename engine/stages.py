@@ -179,7 +179,7 @@ STAGES = (
         gives=(Contrast,),
         key="chain",
         agents=("foil",),
-        settings=("chain.negatives",),
+        settings=("chain.negatives", "safety"),
         rules=("safety.yaml", "terms.yaml"),
     ),
 )

@@ -1,8 +1,8 @@
 """A Chain of Empathy (Empathy-R1) for a long post: four layers, each resting on words of the post, then the answer.
 
-Rules check the form, the quotes and the answer; the guardian that the answer does no harm, the verifier that the layers
-say nothing of the help-seeker that the post does not, the supervisor the answer's aims. A draft is accepted when it has
-fewer faults than the one before it.
+Rules check form, quotes, layers and answer; the guardian that nothing in them does harm, the verifier that the first
+three layers say nothing of the help-seeker that the post does not, the supervisor the answer's aims. The fourth layer
+is a plan, which follows from no post. A draft is accepted when less is wrong with it than with the one before it.
 """
 
 from __future__ import annotations
@@ -15,14 +15,13 @@ from langgraph.runtime import Runtime
 from psyche.agents.empath import empathise
 from psyche.agents.guardian import inspect
 from psyche.agents.supervisor import appraise
-from psyche.agents.verifier import follows
 from psyche.corpus.contract import additions, wrong_form
 from psyche.corpus.phrases import stock
 from psyche.corpus.quotes import standing
 from psyche.corpus.records import Assessment, Chain, Draft, Fault, Layer, Post, Rejection, Turn
 from psyche.corpus.safety import breaches, omissions
 from psyche.graphs.context import Context
-from psyche.graphs.reply import LENGTHS, NOT_KEPT, refused, suspicion
+from psyche.graphs.reply import LENGTHS, entailed, gravity, refused, suspicion
 from psyche.graphs.review import decided
 
 REPLIES, SHORTEST_REPLY = 3, 100
@@ -60,33 +59,32 @@ async def write(state: State, runtime: Runtime[Context]) -> dict[str, object]:
         faults=before.faults if before else (),
         sample=len(drafts),
     )
+    text = "\n".join([*(layer.text for layer in layers), answer])
     faults = (
         *(fault for layer in layers for fault in layer_faults(layer, assessment)),
-        *breaches(answer, language, numbers=[line.number for line in lines]),
+        *(fault for layer in layers[:3] for fault in made_up(layer, assessment)),
+        *breaches(text, language, numbers=[line.number for line in lines]),
         *omissions(answer, assessment.risk, lines, language),
         *additions(assessment.words, answer, language, reply=True),
         *wrong_form(answer, language, *LENGTHS[language]),
         *stock(answer, language),
         *suspicion(answer, language, runtime.context),
     )
-    text = "\n".join([*(layer.text for layer in layers), answer])
     trial = Draft(about="chain", number=len(drafts), text=text, faults=faults, accepted=False)
     return {"trial": trial, "layers": quoted(layers, assessment), "answer": answer}
 
 
 async def verify(state: State, runtime: Runtime[Context]) -> dict[str, object]:
     """Ask the verifier whether the layers follow from the post."""
-    assessment, trial = state["assessment"], state["trial"]
+    assessment = state["assessment"]
     told = "\n".join(layer.text for layer in state["layers"][:3])
-    said = await follows(runtime.context.roles, assessment.subject.language, assessment.words, told, trial.number)
-    lost = () if said.follows else (Fault(rule=NOT_KEPT, detail=said.unsupported),)
-    return {"trial": trial.model_copy(update={"faults": (*trial.faults, *lost)})}
+    return await entailed(state["trial"], assessment.words, told, assessment.subject.language, runtime)
 
 
 async def guard(state: State, runtime: Runtime[Context]) -> dict[str, object]:
-    """Ask the guardian about the answer."""
+    """Ask the guardian about layers and answer."""
     trial, language = state["trial"], state["assessment"].subject.language
-    found = await inspect(runtime.context.roles, language, state["answer"], trial.number)
+    found = await inspect(runtime.context.roles, language, trial.text, trial.number)
     return {"trial": trial.model_copy(update={"faults": (*trial.faults, *found)})}
 
 
@@ -103,7 +101,7 @@ async def weigh(state: State) -> dict[str, object]:
     """Accept the chain or revert it."""
     trial, drafts = state["trial"], state.get("drafts", [])
     before = next((draft for draft in reversed(drafts) if draft.accepted), None)
-    if before and len(trial.faults) >= len(before.faults):
+    if before and gravity(trial) >= gravity(before):
         return {"drafts": [*drafts, trial]}
     accepted = trial.model_copy(update={"accepted": True})
     return {"drafts": [*drafts, accepted], "chosen": (state["layers"], state["answer"])}
@@ -127,13 +125,18 @@ async def conclude(state: State, runtime: Runtime[Context]) -> dict[str, object]
 
 
 def layer_faults(layer: Layer, assessment: Assessment) -> list[Fault]:
-    """What is wrong with a layer: quotes that stand nowhere, none at all, or claims of its own."""
-    words, language = assessment.words, assessment.subject.language
-    astray = [quote for quote in layer.quotes if not standing(words, quote)]
+    """What is wrong with the form of a layer: quotes that stand nowhere, or none at all."""
+    astray = [quote for quote in layer.quotes if not standing(assessment.words, quote)]
     found = [Fault(rule="quote_not_in_post", detail=quote) for quote in astray]
     if not layer.quotes or not layer.text.strip():
         found.append(Fault(rule="layer_without_ground", detail=layer.text[:40]))
-    return [*found, *additions(words, layer.text, language, reply=True)]
+    return found
+
+
+def made_up(layer: Layer, assessment: Assessment) -> list[Fault]:
+    """Diagnoses, drugs, doses and events that the post does not tell; people and numbers may be inferred."""
+    found = additions(assessment.words, layer.text, assessment.subject.language)
+    return [fault for fault in found if fault.rule not in ("added_number", "added_person")]
 
 
 def quoted(layers: Layers, assessment: Assessment) -> Layers:

@@ -19,6 +19,7 @@ from psyche.corpus.contract import wrong_form
 from psyche.corpus.errors import CutOffError, RefusedError, UnparsableError
 from psyche.corpus.records import Chain, Contrast, Pair, Rejection
 from psyche.corpus.safety import breaches
+from psyche.corpus.text import length
 from psyche.graphs.context import Context
 
 Flaw = Literal["cold", "generic", "unsafe", "off_topic", "flattering"]
@@ -50,16 +51,18 @@ async def draw(state: State, runtime: Runtime[Context]) -> list[Send]:
 async def worsen_answer(state: Order, runtime: Runtime[Context]) -> dict[str, object]:
     """Ask the foil for one worse answer; one that is not what it should be is no pair."""
     chain, flaw = state["chain"], state["flaw"]
-    language, length = chain.assessment.subject.language, len(chain.answer)
-    low, high = round(length / RATIO), round(length * RATIO)
+    language, letters, size = chain.assessment.subject.language, len(chain.answer), length(chain.answer)
+    low, high = round(letters / RATIO), round(letters * RATIO)
     words = chain.assessment.words
     try:
         text = await worsen(runtime.context.roles, language, words, chain.answer, flaw, low, high, 0)
     except (CutOffError, RefusedError, UnparsableError):
         # To decline to write harm is right, and no reason to lose the other pairs.
         return {"pairs": []}
-    harmful = bool(breaches(text, language))
-    if harmful is not (flaw == "unsafe") or wrong_form(text, language, low, high) or text == chain.answer:
+    known = [line.number for line in runtime.context.helplines.get(language, ())]
+    harmful = bool(breaches(text, language, numbers=known))
+    misshapen = wrong_form(text, language, round(size / RATIO), round(size * RATIO))
+    if harmful is not (flaw == "unsafe") or misshapen or text == chain.answer:
         return {"pairs": []}
     return {"pairs": [Pair(kind=flaw, chosen=chain.answer, rejected=text)]}
 

@@ -16,18 +16,18 @@ from langgraph.runtime import Runtime
 
 from psyche.agents.listener import retell
 from psyche.agents.seeker import go_on
-from psyche.agents.verifier import follows
 from psyche.corpus.contract import additions, changes, wrong_form
 from psyche.corpus.crisis import assessed, signs
 from psyche.corpus.records import Assessment, Dialogue, Draft, Fault, Post, Rejection, Session, Turn, grade
+from psyche.corpus.text import length
 from psyche.graphs import reply
 from psyche.graphs.context import Context
 from psyche.graphs.review import decided
 
 QUESTION, HEARD = "question", "seeker"
 """What drafts of the help-seeker's words are about."""
-LENGTHS = {"zh": (8, 300), "en": (12, 600)}
-"""Shortest and longest further turn of a help-seeker in characters."""
+LENGTHS = {"zh": (8, 300), "en": (4, 150)}
+"""Least and greatest `length` of a help-seeker's further turn, in Chinese characters or English words."""
 
 
 class Input(TypedDict):
@@ -55,25 +55,25 @@ async def retell_post(state: State, runtime: Runtime[Context]) -> dict[str, obje
         faults=before.faults if before else (),
         sample=len(drafts),
     )
-    faults = (*changes(words, text, language), *wrong_form(text, language, len(words) // 4, len(words) * 2))
+    size = length(words)
+    faults = (
+        *changes(words, text, language),
+        *new_danger(state, text),
+        *wrong_form(text, language, size // 4, size * 2),
+    )
     return {"trial": Draft(about=QUESTION, number=len(drafts), text=text, faults=faults, accepted=False)}
 
 
 async def nothing_new(state: State, runtime: Runtime[Context]) -> dict[str, object]:
     """Ask the verifier whether the retelling follows from the post."""
-    return await entailed(state, runtime, state["assessment"].words, state["trial"].text)
+    assessment, trial = state["assessment"], state["trial"]
+    return await reply.entailed(trial, assessment.words, trial.text, assessment.subject.language, runtime)
 
 
 async def nothing_lost(state: State, runtime: Runtime[Context]) -> dict[str, object]:
     """Ask the verifier whether the post follows from the retelling."""
-    return await entailed(state, runtime, state["trial"].text, state["assessment"].words)
-
-
-async def entailed(state: State, runtime: Runtime[Context], premise: str, text: str) -> dict[str, object]:
-    trial = state["trial"]
-    said = await follows(runtime.context.roles, state["assessment"].subject.language, premise, text, trial.number)
-    lost = () if said.follows else (Fault(rule=reply.NOT_KEPT, detail=said.unsupported),)
-    return {"trial": trial.model_copy(update={"faults": (*trial.faults, *lost)})}
+    assessment, trial = state["assessment"], state["trial"]
+    return await reply.entailed(trial, trial.text, assessment.words, assessment.subject.language, runtime)
 
 
 async def weigh(state: State) -> dict[str, object]:

@@ -47,11 +47,12 @@ async def hear(state: Hearing, runtime: Runtime[Context]) -> dict[str, object]:
 
 
 async def conclude(state: State) -> dict[str, object]:
-    """What has one sound reply goes on, and what has no reply if it is a plea that one can answer."""
-    assessment, verdicts = state["assessment"], sorted(state["verdicts"], key=lambda one: one[0])
-    sound = tuple(number for number, verdict in verdicts if verdict.fault == "none")
+    """What has one sound reply goes on, and what has no reply if it is a plea that one can answer; the best first."""
+    assessment, verdicts = state["assessment"], dict(state["verdicts"])
+    order = [number for number, _ in replies(assessment)] or [0]
+    sound = tuple(number for number in order if verdicts[number].fault == "none")
     if not sound:
-        worst = verdicts[0][1]
+        worst = verdicts[order[0]]
         return {"outcome": Rejection(reason=worst.fault, detail=worst.reason)}
     told = sound if isinstance(assessment.subject, Post) and assessment.subject.replies else ()
     return {"outcome": assessment.model_copy(update={"sound": told})}

@@ -1,9 +1,10 @@
 """One turn of the supporter, written anew or rewritten, and revised on what is wrong with it.
 
-A draft is accepted when it has fewer faults than the one before it, as in the prompt-rationale loop; else that one
-stays. Rules look first, and agents only at what rules let pass: the guardian for what must not be said, the supervisor
-for the three aims of Psyche-R1, section 2.3, each for itself; the verifier holds a rewriting against the original both
-ways. An original turn that rules find nothing wrong with stands where no rewriting comes out better.
+A draft is accepted when less is wrong with it than with the one before it, as in the prompt-rationale loop; else that
+one stays. Rules look first, and agents only at what rules let pass: the guardian for what must not be said, the
+supervisor for the three aims of Psyche-R1, section 2.3, each for itself; the verifier holds a rewriting against the
+original both ways. An original turn in which neither rules nor guardian find harm stands where no rewriting comes out
+better.
 """
 
 from __future__ import annotations
@@ -24,10 +25,11 @@ from psyche.corpus.phrases import stock
 from psyche.corpus.records import Assessment, Dialogue, Draft, Fault, Language, Turn
 from psyche.corpus.safety import breaches, omissions
 from psyche.corpus.suspicion import harm
+from psyche.corpus.text import length
 from psyche.graphs.context import Context
 
-LENGTHS = {"zh": (30, 600), "en": (60, 1800)}
-"""Shortest and longest turn of a supporter in characters."""
+LENGTHS = {"zh": (30, 600), "en": (20, 400)}
+"""Least and greatest `length` of a supporter's turn, in Chinese characters or English words."""
 _ADVICE = ("dropped_number", "dropped_person")
 """What may be said otherwise in a reply: how many minutes to breathe, whom to talk to. The verifier sees the rest."""
 NOT_KEPT, SUSPECTED = "not_entailed", "suspected_harm"
@@ -48,17 +50,19 @@ class State(Input):
 
 
 async def begin(state: State, runtime: Runtime[Context]) -> dict[str, object]:
-    """The original is the first draft, where there is one that does no harm."""
-    original = state["original"]
-    if not original or hard_faults(state, original, runtime.context):
+    """The original is the first draft, where there is one in which rules find no harm."""
+    original, context = state["original"], runtime.context
+    if not original or hard_faults(state, original, told(state), context):
         return {"original": "", "drafts": []}
-    return {"drafts": [Draft(about=about(state), number=0, text=original, faults=(), accepted=True)]}
+    doubts = suspicion(original, state["assessment"].subject.language, context)
+    return {"drafts": [], "trial": Draft(about=about(state), number=0, text=original, faults=doubts, accepted=False)}
 
 
 async def write(state: State, runtime: Runtime[Context]) -> dict[str, object]:
-    """Ask the counsellor, who is shown what was wrong with the draft that stands."""
+    """Ask the counsellor, who is shown what was wrong with the best draft so far that is not the original."""
     subject, number = state["assessment"].subject, len(state["drafts"])
-    before = standing(state["drafts"]) if written(state) else None
+    written = ours(state)
+    before = next((draft for draft in reversed(written) if draft.accepted), written[-1] if written else None)
     text = await reply(
         runtime.context.roles,
         subject.language,
@@ -71,7 +75,8 @@ async def write(state: State, runtime: Runtime[Context]) -> dict[str, object]:
         faults=before.faults if before else (),
         sample=number,
     )
-    faults = (*hard_faults(state, text, runtime.context), *kept_faults(state, text, runtime.context))
+    known = f"{told(state)}\n{state['original']}"
+    faults = (*hard_faults(state, text, known, runtime.context), *kept_faults(state, text, runtime.context))
     return {"trial": Draft(about=about(state), number=number, text=text, faults=faults, accepted=False)}
 
 
@@ -93,27 +98,29 @@ async def appraise_draft(state: State, runtime: Runtime[Context]) -> dict[str, o
 
 async def nothing_new(state: State, runtime: Runtime[Context]) -> dict[str, object]:
     """Ask the verifier whether a rewriting says nothing of the help-seeker that was not said."""
-    told = "\n".join(turn.text for turn in state["turns"])
-    return await entailed(state, runtime, f"{told}\n{state['original']}", state["trial"].text)
+    known = "\n".join([*(turn.text for turn in state["turns"]), state["original"]])
+    return await entailed(state["trial"], known, state["trial"].text, language_of(state), runtime)
 
 
 async def nothing_lost(state: State, runtime: Runtime[Context]) -> dict[str, object]:
     """Ask the verifier whether a rewriting says all that the original says."""
-    return await entailed(state, runtime, state["trial"].text, state["original"])
+    return await entailed(state["trial"], state["trial"].text, state["original"], language_of(state), runtime)
 
 
 async def weigh(state: State) -> dict[str, object]:
-    """Accept the draft or revert it."""
+    """Accept the draft or revert it. An original that the guardian refuses is an original no more."""
     trial, drafts = state["trial"], state["drafts"]
-    before = standing(drafts) if drafts else None
-    better = not trial.faults or (written(state) and len(trial.faults) < len(before.faults if before else ()))
-    accepted = trial.model_copy(update={"accepted": before is None or better})
-    return {"drafts": [*drafts, accepted]}
+    if is_original(state) and refused(trial.faults):
+        return {"original": ""}
+    better = not drafts or not trial.faults or gravity(trial) < gravity(standing(drafts))
+    return {"drafts": [*drafts, trial.model_copy(update={"accepted": better})]}
 
 
-async def entailed(state: State, runtime: Runtime[Context], premise: str, text: str) -> dict[str, object]:
-    trial = state["trial"]
-    said = await follows(runtime.context.roles, state["assessment"].subject.language, premise, text, trial.number)
+async def entailed(
+    trial: Draft, premise: str, text: str, language: Language, runtime: Runtime[Context]
+) -> dict[str, object]:
+    """The draft on trial, with the verifier's doubt where a text does not follow from a premise."""
+    said = await follows(runtime.context.roles, language, premise, text, trial.number)
     lost = () if said.follows else (Fault(rule=NOT_KEPT, detail=said.unsupported),)
     return {"trial": trial.model_copy(update={"faults": (*trial.faults, *lost)})}
 
@@ -128,9 +135,28 @@ def standing(drafts: list[Draft]) -> Draft:
     return next(draft for draft in reversed(drafts) if draft.accepted)
 
 
-def written(state: State) -> bool:
-    """Whether a draft of ours stands, not the original."""
-    return bool(state["drafts"]) and standing(state["drafts"]).text != state["original"]
+def gravity(draft: Draft) -> tuple[int, int]:
+    """How much is wrong with a draft: what is sure counts before what is doubted."""
+    return len(refused(draft.faults)), len(draft.faults)
+
+
+def is_original(state: State) -> bool:
+    """Whether the original itself is on trial."""
+    return bool(state["original"]) and not state["drafts"]
+
+
+def ours(state: State) -> list[Draft]:
+    """The drafts that the counsellor wrote."""
+    return state["drafts"][1:] if state["original"] else state["drafts"]
+
+
+def language_of(state: State) -> Language:
+    return state["assessment"].subject.language
+
+
+def told(state: State) -> str:
+    """All that was said so far."""
+    return "\n".join([state["assessment"].words, *(turn.text for turn in state["turns"])])
 
 
 def about(state: State) -> str:
@@ -150,14 +176,13 @@ def unsaid(state: State, text: str, context: Context) -> tuple[Fault, ...]:
     return omissions(said, assessment.risk, lines(state, context), assessment.subject.language)
 
 
-def hard_faults(state: State, text: str, context: Context) -> tuple[Fault, ...]:
-    """What rules find to do harm in a turn."""
-    language, known = state["assessment"].subject.language, lines(state, context)
-    told = "\n".join([state["assessment"].words, *(turn.text for turn in state["turns"]), state["original"]])
+def hard_faults(state: State, text: str, known: str, context: Context) -> tuple[Fault, ...]:
+    """What rules find to do harm in a turn; `known` is what it may say of the help-seeker."""
+    language = language_of(state)
     return (
-        *breaches(text, language, numbers=[line.number for line in known]),
+        *breaches(text, language, numbers=[line.number for line in lines(state, context)]),
         *unsaid(state, text, context),
-        *additions(told, text, language, reply=True),
+        *additions(known, text, language, reply=True),
     )
 
 
@@ -166,7 +191,9 @@ def kept_faults(state: State, text: str, context: Context) -> tuple[Fault, ...]:
     language, original = state["assessment"].subject.language, state["original"]
     lost = losses(original, text, language) if original else ()
     meaning = tuple(fault for fault in lost if fault.rule not in _ADVICE)
-    form = wrong_form(text, language, *LENGTHS[language])
+    low, high = LENGTHS[language]
+    # A greeting that is written anew stays one.
+    form = wrong_form(text, language, min(low, length(original) // 2) if original else low, high)
     return (*form, *stock(text, language), *meaning, *suspicion(text, language, context))
 
 
@@ -176,6 +203,11 @@ def suspicion(text: str, language: Language, context: Context) -> tuple[Fault, .
     return (Fault(rule=SUSPECTED, detail=words),) if words else ()
 
 
+async def after_begin(state: State) -> Literal["guard", "write"]:
+    """The guardian sees the original as well."""
+    return "guard" if state["original"] else "write"
+
+
 async def after_write(state: State) -> Literal["guard", "weigh"]:
     """Agents are not asked about what rules refuse."""
     return "weigh" if refused(state["trial"].faults) else "guard"
@@ -183,7 +215,7 @@ async def after_write(state: State) -> Literal["guard", "weigh"]:
 
 async def after_guard(state: State) -> Literal["appraise_draft", "nothing_new", "weigh"]:
     """Aims are judged at the end, when all is said."""
-    if refused(state["trial"].faults):
+    if is_original(state) or refused(state["trial"].faults):
         return "weigh"
     return "appraise_draft" if state["last"] else await after_appraise(state)
 
@@ -195,9 +227,9 @@ async def after_appraise(state: State) -> Literal["nothing_new", "weigh"]:
 
 async def after_weigh(state: State, runtime: Runtime[Context]) -> Literal["write", "__end__"]:
     """Revise until nothing is wrong, so many times at most."""
-    tried = sum(draft.text != state["original"] for draft in state["drafts"])
-    good = written(state) and not standing(state["drafts"]).faults
-    return "__end__" if good or tried > runtime.context.revisions else "write"
+    written = ours(state)
+    good = bool(written) and written[-1].accepted and not written[-1].faults
+    return "__end__" if good or len(written) > runtime.context.revisions else "write"
 
 
 graph = (
@@ -210,7 +242,7 @@ graph = (
     .add_node(nothing_lost)
     .add_node(weigh)
     .add_edge("__start__", "begin")
-    .add_edge("begin", "write")
+    .add_conditional_edges("begin", after_begin)
     .add_conditional_edges("write", after_write)
     .add_conditional_edges("guard", after_guard)
     .add_conditional_edges("appraise_draft", after_appraise)

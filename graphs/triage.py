@@ -2,7 +2,8 @@
 
 Rules, a classifier and a model look, each for itself. The risk is what two of the three find at least. Where one finds
 high risk that no other comes near, a person decides, and until then nothing is written: what is missed costs more than
-what is seen in vain. What rules find moderate is moderate, whoever agrees: they know plain words.
+what is seen in vain. What rules find moderate is moderate, whoever agrees: they know plain words. A model that declines
+to look has found high risk.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from langgraph.runtime import Runtime
 
 from psyche.agents.sentinel import watch
 from psyche.corpus.crisis import assessed, signs
+from psyche.corpus.errors import RefusedError
 from psyche.corpus.records import Assessment, Dialogue, Level, Post, Rejection, Risk, Sign, grade
 from psyche.corpus.suspicion import danger
 from psyche.graphs.context import Context
@@ -26,7 +28,7 @@ class Input(TypedDict):
 
 class State(Input):
     by_rules: tuple[Sign, ...]
-    by_model: tuple[Sign, ...]
+    by_model: tuple[Sign, ...] | None
     outcome: Assessment | Rejection
 
 
@@ -36,14 +38,18 @@ async def look(state: State) -> dict[str, object]:
 
 
 async def ask(state: State, runtime: Runtime[Context]) -> dict[str, object]:
-    """The signs that the sentinel sees."""
-    return {"by_model": await watch(runtime.context.roles, words(state), state["subject"].language)}
+    """The signs that the sentinel sees; None where its provider declines to look, as filters do at what is grave."""
+    try:
+        return {"by_model": await watch(runtime.context.roles, words(state), state["subject"].language)}
+    except RefusedError:
+        return {"by_model": None}
 
 
 async def settle(state: State) -> dict[str, object]:
     """What two of three find holds, unless one alone finds high risk."""
-    subject, found = state["subject"], (*state["by_rules"], *state["by_model"])
-    rules, model = assessed(state["by_rules"]).level, assessed(state["by_model"]).level
+    subject, seen = state["subject"], state["by_model"]
+    found = (*state["by_rules"], *(seen or ()))
+    rules, model = assessed(state["by_rules"]).level, "high" if seen is None else assessed(seen).level
     suspected = danger(words(state), subject.language)
     level, alone = voted(rules, suspected, model)
     assessment = Assessment(subject=subject, risk=Risk(level=level, signs=found, suspected=suspected))

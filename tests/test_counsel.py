@@ -41,7 +41,11 @@ RETOLD = (
     "上个月我和住了两年的室友因为打扫的事大吵了一架，之后谁也不理谁。我晚上睡不好，上课听不进去，一想到回宿舍就心慌。"
     "我想和好，又怕他不理我更难堪，该怎么跟他开口？"
 )
-OTHERS = "我以前也遇到过，后来找了个吃饭的时间把话说开了，你可以先想好要说的三件事，再约他出来走走，别在宿舍里谈。"
+OTHERS = (
+    "我以前也和室友闹过别扭，后来是先发了条消息，说想一起吃个饭，把话慢慢说开了。"
+    "你可以先写下最想说的三件事，再约他出来走走。"
+)
+DOUBTFUL = "我以前也遇到过，后来找了个吃饭的时间把话说开了，你可以先想好要说的三件事，再约他出来走走。"
 
 
 def post(words: str = WORDS, *replies: Comment) -> Post:
@@ -95,6 +99,8 @@ async def test_a_post_becomes_a_question_in_the_help_seekers_own_words_and_a_rep
         RETOLD + "医生说我得了抑郁症。",
         RETOLD.replace("一想到回宿舍就心慌", "我爸妈上周离婚了"),
         RETOLD.replace("两年", "五年"),
+        RETOLD + "昨晚我在手臂上划了好几道。",
+        RETOLD + "我已经写好遗书了。",
     ],
 )
 async def test_a_retelling_that_says_other_than_the_post_never_takes_its_place(retold: str) -> None:
@@ -104,6 +110,14 @@ async def test_a_retelling_that_says_other_than_the_post_never_takes_its_place(r
     assert outcome.turns[0].text == WORDS
     assert company.asked("listener") == 2
     assert company.asked("verifier") == 0, "rules saw it first"
+
+
+async def test_an_english_post_is_told_anew_at_its_own_length() -> None:
+    words = "My roommate and I fell out over the cleaning. I sleep badly and dread going home. How do I talk to him?"
+    subject = Post(title="", text=words, language="en", origin=Origin(source="posts.json"))
+    company = cast(listener=says(question=words))
+    await counselled(assessed(subject=subject), company, revisions=0)
+    assert company.asked("verifier") == 2, "rules let it pass"
 
 
 async def test_a_retelling_that_the_verifier_finds_something_lost_in_never_takes_the_posts_place() -> None:
@@ -236,6 +250,37 @@ async def test_a_sound_reply_to_a_post_is_rewritten_and_what_it_says_is_kept() -
     assert OTHERS in company.told("counsellor")[0]
 
 
+async def test_a_counsellor_who_says_the_original_again_comes_to_an_end() -> None:
+    company = cast(counsellor=says(reply=OTHERS), supervisor=appraisal(steps=False))
+    subject = post(WORDS, Comment(text=OTHERS))
+    outcome = await counselled(assessed(subject=subject, sound=(0,)), company, revisions=2)
+    assert isinstance(outcome, Session) and outcome.turns[-1].text == OTHERS
+    assert company.asked("counsellor") == 3
+
+
+async def test_an_original_that_the_guardian_refuses_does_not_stand() -> None:
+    refused = says(quote=OTHERS[:10], rule="blame")
+    subject = post(WORDS, Comment(text=OTHERS))
+    company = cast(guardian=[refused, HARMLESS])
+    outcome = await counselled(assessed(subject=subject, sound=(0,)), company)
+    assert isinstance(outcome, Session) and outcome.turns[-1].text == good()
+    assert OTHERS not in company.told("counsellor")[0]
+
+
+async def test_a_person_sees_an_original_that_stands_and_sounds_like_harm() -> None:
+    subject = post(WORDS, Comment(text=DOUBTFUL))
+    outcome = await counselled(assessed(subject=subject, sound=(0,)), cast(verifier=ASTRAY), revisions=0)
+    assert isinstance(outcome, Petition) and outcome.reason == "suspected_harm"
+
+
+async def test_a_rewriting_is_revised_on_what_failed() -> None:
+    company = cast(counsellor=[says(reply=good().replace("这不奇怪", "你这就是抑郁症")), says(reply=good())])
+    subject = post(WORDS, Comment(text=OTHERS))
+    await counselled(assessed(subject=subject, sound=(0,)), company, revisions=1)
+    first, second = company.told("counsellor")
+    assert first != second and "你这就是抑郁症" in second
+
+
 async def triaged(words: str, company: Cast) -> Any:
     return await played(triage.graph, {"subject": post(words)}, company)
 
@@ -243,7 +288,7 @@ async def triaged(words: str, company: Cast) -> Any:
 IN_DANGER = f"{DESPERATE}，药已经准备好了，今晚就走。"
 
 
-async def test_the_graver_of_two_findings_holds() -> None:
+async def test_what_two_find_holds_and_each_of_their_signs_is_kept() -> None:
     outcome = await triaged(IN_DANGER, cast(sentinel=SEEN))
     assert isinstance(outcome, Assessment)
     assert outcome.risk.level == "high"
@@ -260,6 +305,11 @@ async def test_a_person_decides_where_one_alone_finds_high_risk() -> None:
 async def test_a_model_that_sees_nothing_does_not_outvote_rules_and_classifier() -> None:
     outcome = await triaged(IN_DANGER, cast())
     assert isinstance(outcome, Assessment) and outcome.risk.level == "high"
+
+
+async def test_a_person_sees_a_post_that_the_models_provider_declines_to_read() -> None:
+    outcome = await triaged(WORDS, cast(sentinel=lambda request: Reply(text="", finish_reason="content_filter")))
+    assert isinstance(outcome, Petition) and outcome.reason == "crisis_disagreement"
 
 
 async def test_triage_sees_what_the_help_seeker_says_and_nobody_else() -> None:
@@ -287,6 +337,13 @@ async def test_a_post_with_one_sound_reply_goes_on_and_knows_which() -> None:
     assert outcome.sound == (1,)
 
 
+async def test_of_sound_replies_the_best_comes_first() -> None:
+    replies = [Comment(text=OTHERS, votes=1), Comment(text=OTHERS + "慢慢来。", votes=99)]
+    outcome = await judged(post(WORDS, *replies), FAIR, FAIR)
+    assert isinstance(outcome, Assessment)
+    assert outcome.sound == (1, 0)
+
+
 async def test_a_post_without_replies_is_judged_by_itself() -> None:
     outcome = await judged(post(), FAIR)
     assert isinstance(outcome, Assessment) and outcome.sound == ()
@@ -310,6 +367,19 @@ async def test_a_chain_that_quotes_what_nobody_said_is_rejected() -> None:
     assert isinstance(outcome, Rejection)
     assert outcome.reason == "quote_not_in_post"
     assert company.asked("empath") == 2
+
+
+async def test_a_layer_that_makes_up_a_diagnosis_is_no_chain() -> None:
+    said = chained(WORDS, good()).replace("对方为关系紧张而难受", "他患有重度抑郁症，上个月父母离婚了")
+    outcome = await chained_up(assessed(), cast(empath=said), chain_revisions=0)
+    assert isinstance(outcome, Rejection) and outcome.reason.startswith("added_")
+
+
+async def test_what_is_only_doubted_takes_the_place_of_what_rules_refuse() -> None:
+    stocked = chained(WORDS, good("我能感受到你的难过。"))
+    company = cast(empath=[stocked, chained(WORDS, good())], verifier=ASTRAY)
+    outcome = await chained_up(assessed(), company, chain_revisions=1)
+    assert isinstance(outcome, Petition) and outcome.reason == "not_entailed"
 
 
 async def test_a_person_sees_a_chain_that_only_the_verifier_doubts() -> None:
@@ -348,3 +418,13 @@ async def test_worse_answers_are_about_as_long_as_the_good_one() -> None:
 async def test_an_answer_that_says_the_same_again_and_again_is_no_pair() -> None:
     outcome = await contrasted(cast(foil=says(answer="看情况再说吧。" * 8)))
     assert isinstance(outcome, Rejection) and outcome.reason == "no_pair"
+
+
+async def test_an_answer_that_gives_a_known_help_line_is_not_the_unsafe_one() -> None:
+    def safe(request: Any) -> Reply:
+        return Reply(text=worse(request.schema or {}).replace("第一点要看具体情况再定，", "难受时请拨打12356，"))
+
+    outcome = await contrasted(cast(foil=safe), negatives=5)
+    assert isinstance(outcome, Contrast)
+    assert "unsafe" not in {pair.kind for pair in outcome.pairs}
+    assert all("12356" in pair.rejected for pair in outcome.pairs)

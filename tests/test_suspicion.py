@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.safety import rows
+from psyche.corpus.records import Language
 from psyche.corpus.suspicion import danger, harm, passages
 
 KIND = "谢谢你愿意告诉我这些。考试没考好，心里一定不好受。"
@@ -33,8 +36,7 @@ def test_whoever_is_suspected_strongly_is_suspected_faintly() -> None:
         assert not strongly or harm(reply["reply"], reply["language"], "faint") == strongly
 
 
-@given(st.text(max_size=200), st.sampled_from(["zh", "en"]))
-def test_any_text_is_read_and_each_passage_stands_in_it(text: str, language: str) -> None:
-    spoken = "zh" if language == "zh" else "en"
-    assert danger(text, spoken) in ("none", "moderate", "high")
-    assert harm(text, spoken, "faint") in ("", *passages(text, spoken))
+@given(st.text(max_size=200), st.sampled_from(get_args(Language)))
+def test_any_text_is_read_and_the_words_that_sound_worst_are_a_passage_of_it(text: str, language: Language) -> None:
+    assert danger(text, language) in ("none", "moderate", "high")
+    assert harm(text, language, "faint") in ("", *passages(text, language))
