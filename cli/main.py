@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from psyche.corpus.errors import PsycheError
+from psyche.corpus.errors import InputError, PsycheError
 
 app = typer.Typer(
     name="psyche",
@@ -72,12 +72,15 @@ def review(
     """Decide what waits for a person; without a name, what waits and how far reviewers agree."""
     from psyche.cli.review import decide_command, report_command, review_command
 
-    if reviewer is None:
+    told = (record, verdict, changes, note)
+    if reviewer is None and not any(told):
         report_command(run)
-    elif record is None or verdict is None:
-        review_command(run, reviewer)
+    elif reviewer is not None and not any(told):
+        review_command(run, reviewer.strip())
+    elif reviewer is not None and record and verdict:
+        decide_command(run, reviewer.strip(), record, verdict, changes or [], note)
     else:
-        decide_command(run, reviewer, record, verdict, changes or [], note)
+        raise InputError("a decision without asking needs all of --as NAME, --on ID and --say")
 
 
 @app.command()

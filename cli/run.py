@@ -137,10 +137,9 @@ def _calls(tally: Tally) -> str:
 
 def _suggest(archive: Archive, route: Route) -> None:
     """Where to look next: the life of a record that came through, and of one that did not."""
-    console.print("\nLook further: `psyche status`, `psyche trace ID`, and for instance", soft_wrap=True)
-    accepted = archive.first(route.chains["select"], route.fingerprints["select"], "ok")
-    rejected = archive.first(route.chains["screen"], route.fingerprints["screen"], "rejected")
-    for found, what in ((accepted, "accepted"), (rejected, "rejected")):
-        if found:
+    console.print("\nLook further: `psyche status`, `psyche trace ID`", soft_wrap=True)
+    for stages, status, what in ((("select", "vary"), "ok", "accepted"), (("screen", "judge"), "rejected", "rejected")):
+        firsts = (archive.first(route.chains[stage], route.fingerprints[stage], status) for stage in stages)
+        if found := next(filter(None, firsts), None):
             reason = f": {found[1]}" if found[1] else ""
             console.print(f"  psyche why {found[0]}    # {what}{reason}", soft_wrap=True)

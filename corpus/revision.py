@@ -42,6 +42,8 @@ def revised(proposal: Kind, changes: Mapping[str, str]) -> Kind:
     for path, value in changes.items():
         if path not in known:
             raise InputError(f"{path}: no field to change; there are: {', '.join(known) or 'none'}")
+        if not value.strip() and known[path].strip():
+            raise InputError(f"{path}: there was a text; reject the record, or leave one")
         place: Any = body
         *outer, last = path.split(".")
         for part in outer:

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
+from psyche.corpus.agreement import cohen, fleiss, interval
 from psyche.corpus.errors import InputError
 from psyche.corpus.records import Decision, Proposal, origin
 from psyche.corpus.revision import revised
@@ -44,9 +45,14 @@ class Docket:
     def __init__(self, archive: Archive, double: float) -> None:
         self._archive = archive
         self._double = double
-        self._said: dict[str, dict[str, Decision]] = defaultdict(dict)
-        for decision in sorted(archive.entries(CHAIN, Decision), key=lambda one: (one.at, one.id)):
-            self._said[decision.proposal][decision.reviewer] = decision
+        self._said = self._read()
+
+    def _read(self) -> dict[str, dict[str, Decision]]:
+        """The latest decision of each reviewer, by proposal."""
+        said: dict[str, dict[str, Decision]] = defaultdict(dict)
+        for decision in sorted(self._archive.entries(CHAIN, Decision), key=lambda one: (one.at, one.id)):
+            said[decision.proposal][decision.reviewer] = decision
+        return said
 
     @classmethod
     def of(cls, archive: Archive) -> Docket:
@@ -73,7 +79,7 @@ class Docket:
         first = said[: self._raters(proposal)]
         if len(first) < self._raters(proposal):
             return None
-        if len({(one.verdict, tuple(sorted(one.changes.items()))) for one in first}) == 1:
+        if all((one.verdict, one.changes) == (first[0].verdict, first[0].changes) for one in first):
             return first[0]
         return said[len(first)] if len(said) > len(first) else None
 
@@ -93,13 +99,23 @@ class Docket:
 
     async def decide(
         self,
+        route: Route,
         held: Held,
         reviewer: str,
         verdict: Literal["accept", "edit", "reject"],
         changes: dict[str, str],
         note: str,
     ) -> Decision:
-        """Write a decision down; InputError where the changes do not fit the proposal."""
+        """Write a decision down.
+
+        InputError where the changes do not fit the proposal, and where it waits for this reviewer no more: another
+        process may have decided, released or forgotten it since it was shown.
+        """
+        if not all(_encodes(text) for text in (reviewer, note, *changes.values())):
+            raise InputError("there is a character of no encoding in name, note or text; write it anew")
+        self._said = self._read()
+        if held.proposal.id not in [one.proposal.id for one in self.waiting(route, reviewer)]:
+            raise InputError(f"{held.proposal.id}: waits for {reviewer} no more; nothing was written down")
         if (verdict == "edit") is not bool(changes):
             raise InputError("an edit names what it changes, and nothing else does")
         revised(held.proposal, changes)
@@ -118,13 +134,40 @@ class Docket:
         self._said[decision.proposal][reviewer] = decision
         return decision
 
-    def rated_twice(self) -> list[tuple[str, str]]:
-        """The verdicts of the first two reviewers, for each proposal that two were to see and did."""
+    def rated_twice(self) -> list[tuple[Decision, Decision]]:
+        """The first two decisions on each proposal that two reviewers were to see and did."""
         twice = [list(said.values())[:2] for name, said in self._said.items() if self._raters(name) == 2]
-        return [(one.verdict, other.verdict) for one, other in (pair for pair in twice if len(pair) == 2)]
+        return [(one, other) for one, other in (pair for pair in twice if len(pair) == 2)]
 
     def _raters(self, proposal: str) -> int:
         return 2 if _draw(proposal) < self._double else 1
+
+
+def agreement(pairs: Sequence[tuple[Decision, Decision]]) -> str:
+    """How far two reviewers agree, as a sentence; empty where nobody decided what another had.
+
+    Cohen's kappa where there are two reviewers, Fleiss' where there are more. Two edits that differ are no agreement.
+    """
+    if not pairs:
+        return ""
+    labels = [
+        (one.verdict, other.verdict if one.changes == other.changes else f"{other.verdict} otherwise")
+        for one, other in pairs
+    ]
+    many = len({decision.reviewer for pair in pairs for decision in pair}) > 2
+    name, kappa = ("Fleiss' κ", fleiss) if many else ("Cohen's κ", cohen)
+    told = f"{len(pairs)} decided by two, {sum(one == other for one, other in labels)} alike"
+    value = kappa(labels)
+    if value is None:
+        return f"{told}; κ is undefined, every verdict is the same"
+    found = interval(kappa, labels)
+    span = f", 95% interval {found[0]:.2f} to {found[1]:.2f}" if found else ""
+    return f"{told}; {name} {value:.2f}{span}"
+
+
+def _encodes(text: str) -> bool:
+    """Whether there are no halves of characters in it, as terminals pass on what they cannot read."""
+    return not any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def _draw(*names: str) -> float:

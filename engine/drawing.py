@@ -16,8 +16,10 @@ SOURCES = (
 )
 SPLITS = {
     "select": ("sft", "grpo", "suspects"),
-    "triage": ("crisis",),
-    "judge": ("posts", "dialogues"),
+    "triage": ("posts", "dialogues", "crisis"),
+    "judge": ("pairs",),
+    "counsel": ("crisis",),
+    "chain": ("crisis",),
     "vary": ("sft", "sessions", "chains"),
     "contrast": ("pairs",),
 }

@@ -186,7 +186,7 @@ class Export:
         ]
         assessments = (record for record in shown[0] if isinstance(record, Assessment))
         decisions = [one for one in self._docket.decisions if publishable(one.origin) is not private]
-        twice = self._docket.rated_twice()
+        twice = [pair for pair in self._docket.rated_twice() if publishable(pair[0].origin) is not private]
         return told(assessments, shown[1], self._rows("pairs.jsonl", private), decisions, twice)
 
     def _decisions(self, private: bool) -> Iterator[dict[str, Any]]:

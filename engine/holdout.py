@@ -91,18 +91,23 @@ def _parts(record: Record) -> list[str]:
     if isinstance(record, Chain):
         return [record.answer, *(layer.text for layer in record.layers)]
     if isinstance(record, Contrast):
-        return [pair.chosen for pair in record.pairs]
+        return [text for pair in record.pairs for text in (pair.chosen, pair.rejected)]
     if isinstance(record, Assessment):
         return _parts(record.subject)
     return [record.item.rationale] if isinstance(record, Example) else []
 
 
 def match(held: Holdout, record: Record) -> Match | None:
-    """What a record, or the question that it answers, gives away of an evaluation set, if anything."""
+    """What a record, or the question or post that it answers, gives away of an evaluation set, if anything."""
     if isinstance(record, Question):
         return held.match(record)
-    found = held.match_text("\n".join(_parts(record)))
-    return found or (held.match(record.item.question) if isinstance(record, Example) else None)
+    if found := held.match_text("\n".join(_parts(record))):
+        return found
+    if isinstance(record, Example):
+        return held.match(record.item.question)
+    if isinstance(record, Contrast):
+        return match(held, record.chain)
+    return match(held, record.assessment) if isinstance(record, Session | Chain) else None
 
 
 def contamination(held: Holdout, record: Record) -> Rejection | None:

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from psyche.corpus.agreement import cohen
 from psyche.corpus.phrases import diversity
 from psyche.corpus.records import Assessment, Chain, Decision, Language, Session
+from psyche.engine.docket import agreement
 from psyche.engine.variety import first_words
 
 
@@ -17,11 +17,11 @@ def told(
     written: Iterable[Session | Chain],
     pairs: Iterable[Mapping[str, Any]],
     decisions: Sequence[Decision],
-    twice: Sequence[tuple[str, str]],
+    twice: Sequence[tuple[Decision, Decision]],
 ) -> list[str]:
     """The section of the card, empty where there is nobody to speak of.
 
-    `pairs` are rows of `pairs.jsonl`, `twice` the verdicts of two on one thing.
+    `pairs` are rows of `pairs.jsonl`, `twice` what two decided on one thing.
     """
     levels: Counter[str] = Counter()
     dangers: Counter[str] = Counter()
@@ -47,9 +47,8 @@ def told(
         lines += [f"In {share:.0%} of the {longer.total()} pairs the better answer is the longer one.", ""]
     if decisions:
         reviewers = len({decision.reviewer for decision in decisions})
-        kappa = cohen(twice) if twice else None
-        agreed = "" if kappa is None else f", Cohen's κ {kappa:.2f} on the {len(twice)} that two decided"
-        lines += [f"{reviewers} reviewers made {len(decisions)} decisions{agreed}; they are in `decisions.jsonl`.", ""]
+        agreed = f" {alike}." if (alike := agreement(twice)) else ""
+        lines += [f"{reviewers} reviewers made {len(decisions)} decisions, in `decisions.jsonl`.{agreed}", ""]
     return lines
 
 

@@ -122,8 +122,9 @@ def held(record: Assessment | Session | Chain) -> Iterator[dict[str, Any]]:
 
 
 def decision(record: Decision) -> dict[str, Any]:
-    """A row of `decisions.jsonl`."""
-    return {"id": record.id, **record.model_dump(mode="json", exclude={"origin"}), **_provenance(record.origin)}
+    """A row of `decisions.jsonl`: which fields were changed, not how, for that may be of what is not released."""
+    kept = record.model_dump(mode="json", exclude={"origin", "changes"})
+    return {"id": record.id, **kept, "changed": sorted(record.changes), **_provenance(record.origin)}
 
 
 def post(record: Assessment) -> Iterator[dict[str, Any]]:

@@ -81,7 +81,7 @@ async def test_posts_and_dialogues_become_sessions_chains_and_pairs_and_nobody_a
     assert "Risk: none 7, high 1." in card and "distinct-1" in card
 
 
-async def test_a_reviewer_releases_what_is_held_and_the_next_run_asks_no_model(tmp_path: Path) -> None:
+async def test_a_reviewer_releases_what_is_held_and_nobody_counsels_again(tmp_path: Path) -> None:
     async with FakeServer(answer=answer) as server:
         path = people(tmp_path, server.url)
         await psyche("run", path, cwd=tmp_path)
@@ -94,7 +94,9 @@ async def test_a_reviewer_releases_what_is_held_and_the_next_run_asks_no_model(t
                 "review", "--as", "li", "--on", name, "--say", "accept", "--note", "读过", cwd=tmp_path
             )
             assert (code, err) == (0, "")
-        code, out, _ = await psyche("run", path, cwd=tmp_path, PSYCHE_TEST="again")
+        calls = len(server.bodies)
+        code, out, _ = await psyche("run", path, cwd=tmp_path)
+    assert len(server.bodies) == calls + 2, "only the foil is asked, for two worse answers"
     assert code == 0 and "does not balance" not in out
     assert ledger_line(out, "counsel")[4] == "0"
     high = [row for row in rows(export / "sessions.jsonl") if row["risk"] == "high"]
@@ -122,7 +124,7 @@ async def test_a_decision_needs_no_model_and_an_edit_is_on_record(tmp_path: Path
         assert len(server.bodies) == calls
     (released,) = [row for row in rows(export / "sessions.jsonl") if row["risk"] == "high"]
     assert released["messages"][1]["content"] == said
-    assert [row["changes"] for row in rows(export / "decisions.jsonl")] == [{"turns.1.text": said}]
+    assert [row["changed"] for row in rows(export / "decisions.jsonl")] == [["turns.1.text"]]
 
 
 async def test_what_a_reviewer_rejects_is_gone_from_the_export_and_its_reason_stays(tmp_path: Path) -> None:
@@ -158,15 +160,17 @@ async def test_where_two_are_to_decide_one_is_not_enough_and_a_third_settles_it(
         assert code == 2 and "does not wait for li" in err
         assert await say("wang", "reject") == (0, "")
         _, told, _ = await psyche("review", cwd=tmp_path)
-        assert "two reviewers differ" in told and "rated by two: 1, alike 0" in told and "κ 0.00" in told
+        assert "two reviewers differ" in told and "1 decided by two, 0 alike" in told and "κ 0.00" in told
         _, out, _ = await psyche("run", path, cwd=tmp_path)
         assert ledger_line(out, "counsel")[4] == "1", "two who differ are not enough"
         assert await say("zhao", "accept") == (0, "")
         _, out, _ = await psyche("run", path, cwd=tmp_path)
         assert ledger_line(out, "counsel")[4] == "0"
+        sessions = rows(crisis.with_name("sessions.jsonl"))
+        assert [row["risk"] for row in sessions].count("high") == 1, "the third one's word counts"
 
 
-async def test_the_export_is_the_same_however_often_a_run_is_resumed(tmp_path: Path) -> None:
+async def test_the_export_is_the_same_when_a_finished_run_is_started_again(tmp_path: Path) -> None:
     async with FakeServer(answer=answer) as server:
         path = people(tmp_path, server.url)
         await psyche("run", path, cwd=tmp_path)
@@ -189,3 +193,50 @@ async def test_of_replies_that_begin_alike_three_go_on_and_the_others_are_named(
     assert "stock_opening" in out
     export = tmp_path / "runs" / "trial" / "export"
     assert len(rows(export / "sessions.jsonl")) + len(rows(export / "chains.jsonl")) == 3
+
+
+async def test_what_is_decided_wrongly_or_too_late_is_one_clear_line_and_changes_nothing(tmp_path: Path) -> None:
+    async with FakeServer(answer=answer) as server:
+        path = people(tmp_path, server.url)
+        await psyche("run", path, cwd=tmp_path)
+        crisis = tmp_path / "runs" / "trial" / "export" / "crisis.jsonl"
+        (name,) = [row["id"] for row in rows(crisis) if row["id"].startswith("session-")]
+        (both,) = [row["id"] for row in rows(crisis) if not row["id"].startswith(("session-", "chain-"))]
+        wrong: tuple[tuple[tuple[str, ...], str], ...] = (
+            (("--on", name, "--say", "accept"), "needs all of"),
+            (("--as", "li", "--on", name), "needs all of"),
+            (("--as", " ", "--on", name, "--say", "accept"), "say who decides"),
+            (("--as", "li", "--on", name, "--say", "edit", "--set", "turns.1.text="), "there was a text"),
+            (("--as", "li", "--on", name, "--say", "edit", "--set", "risk=none"), "no field to change"),
+            (("--as", "li", "--on", name, "--say", "edit"), "an edit names what it changes"),
+            (("--as", "li", "--on", both, "--say", "accept"), "does not wait for li"),
+        )
+        for words, told in wrong:
+            code, out, err = await psyche("review", *words, cwd=tmp_path)
+            assert (code, out) == (2, "") and told in err and err.count("\n") == 1, words
+        _, told, _ = await psyche("review", cwd=tmp_path)
+        assert name in told and "decided" not in told
+        assert await psyche("review", "--as", "li", "--on", name, "--say", "accept", cwd=tmp_path) == (
+            0,
+            f"accept: {name} at counsel\n",
+            "",
+        )
+        code, _, err = await psyche("review", "--as", "wang", "--on", name, "--say", "reject", cwd=tmp_path)
+    assert code == 2 and "does not wait for wang" in err
+
+
+async def test_nothing_that_rests_on_a_post_of_an_evaluation_set_is_exported(tmp_path: Path) -> None:
+    async with FakeServer(answer=answer) as server:
+        path = people(tmp_path, server.url)
+        exam = [{"question": "甲乙丙", "options": {"A": "一", "B": "二"}, "answer": "A"}]
+        (tmp_path / "exam.json").write_text(json.dumps(exam, ensure_ascii=False), "utf-8")
+        path.write_text(path.read_text("utf-8") + '\n[[evaluations]]\npath = "exam.json"\n', "utf-8")
+        await psyche("run", path, cwd=tmp_path)
+        export = tmp_path / "runs" / "trial" / "export"
+        assert rows(export / "chains.jsonl") and rows(export / "pairs.jsonl")
+        exam[0]["question"] = f"我最近{TROUBLES[0]}。{STORY}"
+        (tmp_path / "exam.json").write_text(json.dumps(exam, ensure_ascii=False), "utf-8")
+        await psyche("run", path, cwd=tmp_path)
+    for name in ("sft", "sessions", "chains", "pairs", "posts"):
+        text = (export / f"{name}.jsonl").read_text("utf-8")
+        assert f"我最近{TROUBLES[0]}。" not in text, name
