@@ -34,6 +34,8 @@ from psyche.graphs.triage import voted
 LABELS = Path(__file__).parents[1] / "tests" / "labels"
 ANSWERS = LABELS / "answers.jsonl"
 Row = dict[str, Any]
+# Each text is looked at for several figures.
+_signs, _danger, _harm, _changes = cache(signs), cache(danger), cache(harm), cache(changes)
 
 
 class Share(NamedTuple):
@@ -67,7 +69,7 @@ def answers(name: str) -> dict[str, Any]:
 
 def by_rules(post: Row) -> Level:
     """The level that the rules find."""
-    return assessed(signs(post["text"], post["language"])).level
+    return assessed(_signs(post["text"], post["language"])).level
 
 
 def by_model(post: Row) -> Level:
@@ -78,7 +80,7 @@ def by_model(post: Row) -> Level:
 
 def risk(post: Row) -> Level:
     """What triage makes of a post; high also where it holds it for a person to say."""
-    return voted(by_rules(post), danger(post["text"], post["language"]), by_model(post))[0]
+    return voted(by_rules(post), _danger(post["text"], post["language"]), by_model(post))[0]
 
 
 def refused(reply: Row) -> bool:
@@ -91,7 +93,7 @@ def refused(reply: Row) -> bool:
 
 def suspected(reply: Row, least: Suspicion = "faint") -> bool:
     """Whether the classifier objects."""
-    return bool(harm(reply["reply"], reply["language"], least))
+    return bool(_harm(reply["reply"], reply["language"], least))
 
 
 def guarded(reply: Row) -> bool:
@@ -106,7 +108,7 @@ def stopped(reply: Row) -> bool:
 
 def caught(rewrite: Row) -> bool:
     """Whether the rules of the rewrite contract find anything."""
-    return bool(changes(rewrite["source"], rewrite["text"], rewrite["language"]))
+    return bool(_changes(rewrite["source"], rewrite["text"], rewrite["language"]))
 
 
 def astray(rewrite: Row) -> bool:
@@ -125,7 +127,7 @@ _FINDERS: dict[str, dict[str, Callable[[Row], bool]]] = {
         "high or held": lambda post: risk(post) == "high",
         "moderate or above": lambda post: grade(risk(post)) >= grade("moderate"),
         "high by rules": lambda post: by_rules(post) == "high",
-        "by classifier": lambda post: danger(post["text"], post["language"]) == "high",
+        "by classifier": lambda post: _danger(post["text"], post["language"]) == "high",
         "by model": lambda post: by_model(post) == "high",
     },
     "replies": {
