@@ -125,12 +125,12 @@ async def conclude(state: State, runtime: Runtime[Context]) -> dict[str, object]
 
 
 def layer_faults(layer: Layer, assessment: Assessment) -> list[Fault]:
-    """What is wrong with the form of a layer: quotes that stand nowhere, or none at all."""
-    astray = [quote for quote in layer.quotes if not standing(assessment.words, quote)]
-    found = [Fault(rule="quote_not_in_post", detail=quote) for quote in astray]
+    """What is wrong with the form of a layer: that nothing that it quotes stands in the post, or that it is empty."""
     if not layer.quotes or not layer.text.strip():
-        found.append(Fault(rule="layer_without_ground", detail=layer.text[:40]))
-    return found
+        return [Fault(rule="layer_without_ground", detail=layer.text[:40])]
+    if not any(standing(assessment.words, quote) for quote in layer.quotes):
+        return [Fault(rule="quote_not_in_post", detail=layer.quotes[0])]
+    return []
 
 
 def made_up(layer: Layer, assessment: Assessment) -> list[Fault]:
@@ -140,9 +140,11 @@ def made_up(layer: Layer, assessment: Assessment) -> list[Fault]:
 
 
 def quoted(layers: Layers, assessment: Assessment) -> Layers:
-    """The layers with their quotes as they stand in the post."""
+    """The layers with those of their quotes that stand in the post, as they stand there."""
     one, two, three, four = (
-        layer.model_copy(update={"quotes": tuple(standing(assessment.words, quote) for quote in layer.quotes)})
+        layer.model_copy(
+            update={"quotes": tuple(filter(None, (standing(assessment.words, quote) for quote in layer.quotes)))}
+        )
         for layer in layers
     )
     return one, two, three, four

@@ -360,6 +360,13 @@ async def test_each_layer_of_a_chain_quotes_the_post_as_it_stands() -> None:
     assert all(layer.quotes == ("大吵了一架，从那以后",) for layer in outcome.layers)
 
 
+async def test_of_a_layers_quotes_only_those_that_stand_in_the_post_are_kept() -> None:
+    said = chained(WORDS, good()).replace(f'["{WORDS[:8]}"]', '["大吵了一架", "没有人说过这句"]')
+    outcome = await chained_up(assessed(), cast(empath=said))
+    assert isinstance(outcome, Chain)
+    assert all(layer.quotes == ("大吵了一架",) for layer in outcome.layers)
+
+
 async def test_a_chain_that_quotes_what_nobody_said_is_rejected() -> None:
     said = chained("我爸爸打了我", good())
     company = cast(empath=said)
