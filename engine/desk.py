@@ -109,26 +109,30 @@ class Desk:
         return forget
 
     async def _ask(self, request: Request) -> Reply:
-        price = self._prices[request.endpoint]
+        price, sent = self._prices[request.endpoint], 0
 
-        async def paid() -> tuple[Reply, float]:
-            """One try, in a slot of the lane: what waits for one has neither begun nor cost anything."""
+        async def paid() -> Reply:
+            """One try, in a slot of the lane: what waits for one has neither begun nor cost anything.
+
+            The slot is held until the answer is on disk, so that a kill costs no more calls than there are slots.
+            """
+            nonlocal sent
             self.admit()
             stake = await self._budget.stake(_worst(price, request))
             self._tally.in_flight += 1
-            began = time.monotonic()
+            began, sent = time.monotonic(), sent + 1
             try:
                 reply = await deliver(request)
-                self._budget.spent += _cost(price, reply)
-                return reply, time.monotonic() - began
+                cost = _cost(price, reply)
+                self._budget.spent += cost
+                await self._journal.keep(request, reply, cost=cost, seconds=time.monotonic() - began, attempts=sent)
+                return reply
             finally:
                 self._tally.in_flight -= 1
                 await self._budget.release(stake)
 
-        (reply, seconds), tries = await self._lanes[request.endpoint].send(paid)
-        cost = _cost(price, reply)
-        await self._journal.keep(request, reply, cost=cost, seconds=seconds, attempts=tries)
-        self._count(reply, cost, tries)
+        reply, tries = await self._lanes[request.endpoint].send(paid)
+        self._count(reply, _cost(price, reply), tries)
         return reply
 
     def _count(self, reply: Reply, cost: float, tries: int) -> None:
