@@ -160,6 +160,7 @@ STAGES = (
         agents=("empath", "guardian", "supervisor", "verifier"),
         settings=("chain.revisions", "chain.shortest", "safety"),
         rules=_WRITING,
+        edition=2,
     ),
     Stage(
         "vary",
