@@ -155,8 +155,7 @@ async def ask() -> None:
     roles = {"default": Role(endpoint=Endpoint("embedded"), temperature=0.0, max_tokens=300)}
 
     async def level(post: Row) -> str:
-        found = await watch(roles, post["text"], post["language"])
-        return max((sign.level for sign in found), key=grade, default="none")
+        return assessed(await watch(roles, post["text"], post["language"])).level
 
     async def objections(reply: Row) -> list[str]:
         return [fault.rule for fault in await inspect(roles, reply["language"], reply["reply"], 0)]

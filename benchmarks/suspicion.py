@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from psyche.corpus import suspicion
-from psyche.corpus.suspicion import BUCKETS, features, passages, weighted
+from psyche.corpus.suspicion import BUCKETS, Floats, features, passages, weighted
 
 LABELS = Path(__file__).parent / "labels"
 TARGET = Path(suspicion.__file__).parent / "suspicion.npz"
@@ -24,7 +24,6 @@ FAINT, STRONG = 0.97, 0.90
 """Shares of the grave texts that raise faint suspicion at least, and strong suspicion."""
 RIDGE, STEPS, RATE = 1e-5, 300, 0.1
 Row = dict[str, Any]
-Floats = NDArray[np.float64]
 Found = tuple[NDArray[np.int64], Floats]
 
 

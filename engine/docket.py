@@ -85,17 +85,20 @@ class Docket:
 
     def waiting(self, route: Route, reviewer: str) -> Iterator[Held]:
         """What this reviewer may decide, in an order of his own: no two see the same things first."""
-        found = [
+        for result in sorted(self._open(route, reviewer), key=lambda one: _draw(reviewer, one.record)):
+            said = tuple(self._said.get(result.outputs[0], {}).values())
+            proposal = self._archive.load(result.outputs[0])
+            assert isinstance(proposal, Proposal)
+            yield Held(result, proposal, said if len(said) >= self._raters(proposal.id) else ())
+
+    def _open(self, route: Route, reviewer: str) -> list[Result]:
+        """The results that wait for this reviewer; their proposals stay on disk."""
+        return [
             result
             for stage in STAGES
             for result in self._archive.held(route.chains[stage.name], route.fingerprints[stage.name])
             if not self.ruling(result.outputs[0]) and reviewer not in self._said.get(result.outputs[0], {})
         ]
-        for result in sorted(found, key=lambda one: _draw(reviewer, one.record)):
-            said = tuple(self._said.get(result.outputs[0], {}).values())
-            proposal = self._archive.load(result.outputs[0])
-            assert isinstance(proposal, Proposal)
-            yield Held(result, proposal, said if len(said) >= self._raters(proposal.id) else ())
 
     async def decide(
         self,
@@ -114,7 +117,7 @@ class Docket:
         if not all(_encodes(text) for text in (reviewer, note, *changes.values())):
             raise InputError("there is a character of no encoding in name, note or text; write it anew")
         self._said = self._read()
-        if held.proposal.id not in [one.proposal.id for one in self.waiting(route, reviewer)]:
+        if held.proposal.id not in [one.outputs[0] for one in self._open(route, reviewer)]:
             raise InputError(f"{held.proposal.id}: waits for {reviewer} no more; nothing was written down")
         if (verdict == "edit") is not bool(changes):
             raise InputError("an edit names what it changes, and nothing else does")

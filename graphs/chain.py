@@ -21,7 +21,7 @@ from psyche.corpus.quotes import standing
 from psyche.corpus.records import Assessment, Chain, Draft, Fault, Layer, Post, Rejection, Turn
 from psyche.corpus.safety import breaches, omissions
 from psyche.graphs.context import Context
-from psyche.graphs.reply import LENGTHS, entailed, gravity, refused, suspicion
+from psyche.graphs.reply import LENGTHS, charged, entailed, gravity, refused, suspicion
 from psyche.graphs.review import decided
 
 REPLIES, SHORTEST_REPLY = 3, 100
@@ -85,7 +85,7 @@ async def guard(state: State, runtime: Runtime[Context]) -> dict[str, object]:
     """Ask the guardian about layers and answer."""
     trial, language = state["trial"], state["assessment"].subject.language
     found = await inspect(runtime.context.roles, language, trial.text, trial.number)
-    return {"trial": trial.model_copy(update={"faults": (*trial.faults, *found)})}
+    return charged(trial, found)
 
 
 async def appraise_answer(state: State, runtime: Runtime[Context]) -> dict[str, object]:
@@ -94,7 +94,7 @@ async def appraise_answer(state: State, runtime: Runtime[Context]) -> dict[str, 
     turns = (Turn(speaker="seeker", text=assessment.words),)
     language = assessment.subject.language
     found = await appraise(runtime.context.roles, language, turns, state["answer"], trial.number)
-    return {"trial": trial.model_copy(update={"faults": (*trial.faults, *found)})}
+    return charged(trial, found)
 
 
 async def weigh(state: State) -> dict[str, object]:

@@ -84,7 +84,7 @@ async def guard(state: State, runtime: Runtime[Context]) -> dict[str, object]:
     """Ask the guardian."""
     trial, language = state["trial"], state["assessment"].subject.language
     found = await inspect(runtime.context.roles, language, trial.text, trial.number)
-    return {"trial": trial.model_copy(update={"faults": (*trial.faults, *found)})}
+    return charged(trial, found)
 
 
 async def appraise_draft(state: State, runtime: Runtime[Context]) -> dict[str, object]:
@@ -93,7 +93,7 @@ async def appraise_draft(state: State, runtime: Runtime[Context]) -> dict[str, o
     said = [turn.text for turn in state["turns"] if turn.speaker == "supporter"]
     whole = "\n".join([*said, trial.text])
     found = await appraise(runtime.context.roles, subject.language, state["turns"], whole, trial.number)
-    return {"trial": trial.model_copy(update={"faults": (*trial.faults, *found)})}
+    return charged(trial, found)
 
 
 async def nothing_new(state: State, runtime: Runtime[Context]) -> dict[str, object]:
@@ -122,7 +122,12 @@ async def entailed(
     """The draft on trial, with the verifier's doubt where a text does not follow from a premise."""
     said = await follows(runtime.context.roles, language, premise, text, trial.number)
     lost = () if said.follows else (Fault(rule=NOT_KEPT, detail=said.unsupported),)
-    return {"trial": trial.model_copy(update={"faults": (*trial.faults, *lost)})}
+    return charged(trial, lost)
+
+
+def charged(trial: Draft, found: Iterable[Fault]) -> dict[str, object]:
+    """The draft on trial, with what an agent found wrong with it besides."""
+    return {"trial": trial.model_copy(update={"faults": (*trial.faults, *found)})}
 
 
 def refused(faults: Iterable[Fault]) -> list[Fault]:
