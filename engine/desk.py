@@ -11,9 +11,9 @@ from langsmith.run_helpers import tracing_context
 
 from psyche.agents.exchange import Carrier, Reply, Request, deliver
 from psyche.corpus.errors import BudgetError, PrivacyError, PsycheError
+from psyche.engine.cast import OCR, Cast, Price
 from psyche.engine.journal import Journal
 from psyche.engine.lane import Lane
-from psyche.engine.runfile import OCR, Price, RunFile
 from psyche.engine.tally import Tally
 
 CHARS_PER_TOKEN = 1.0
@@ -34,7 +34,7 @@ class StoppedError(PsycheError):
 class Desk:
     """One for a run. `close` admits no new calls; those in flight are still written down, see `settle`."""
 
-    def __init__(self, run: RunFile, journal: Journal, tally: Tally) -> None:
+    def __init__(self, run: Cast, journal: Journal, tally: Tally) -> None:
         self._journal = journal
         self._tally = tally
         models = [("ocr", OCR), *run.models.items()]

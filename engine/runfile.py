@@ -7,50 +7,37 @@ these marks.
 
 from __future__ import annotations
 
-import difflib
-import tomllib
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_origin
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from psyche.agents.agent import Role
-from psyche.agents.exchange import Endpoint
-from psyche.agents.providers import on_this_machine
-from psyche.corpus.errors import RunFileError
 from psyche.corpus.helplines import Helpline, helplines
 from psyche.corpus.linking import bands
 from psyche.corpus.records import Kind, Language, QuestionKind, Script
 from psyche.corpus.suspicion import Suspicion
+from psyche.engine.cast import OCR, Cast
+from psyche.engine.settings import RUNTIME, Section, load_settings
 from psyche.graphs.context import Context
 
-RUNTIME = "runtime"
-LOGPROBS = ("embedded", "vllm", "llamacpp", "sglang")
-"""Kinds of provider whose servers give log-probabilities without being asked twice."""
-
 AGENTS = (
-    *("questioner", "ranker", "screener", "reasoner", "prompter", "critic", "grader", "solver"),
     *(
+        "questioner",
+        "ranker",
+        "screener",
+        "reasoner",
+        "prompter",
+        "critic",
+        "grader",
+        "solver",
         "sentinel",
         "moderator",
-        "listener",
-        "seeker",
-        "counsellor",
-        "guardian",
-        "supervisor",
-        "verifier",
-        "empath",
-        "foil",
     ),
+    *("listener", "seeker", "counsellor", "guardian", "supervisor", "verifier", "empath", "foil"),
 )
-
-
-class Section(BaseModel):
-    """Base of the sections: an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class SourceSection(Section):
@@ -67,7 +54,7 @@ class SourceSection(Section):
     retrieved: date | None = None
     language: Language | None = None
     remote: bool = True
-    columns: dict[str, str] = {}
+    columns: dict[str, str] = Field(default={})
 
 
 class EvaluationSection(Section):
@@ -75,60 +62,7 @@ class EvaluationSection(Section):
 
     path: str = Field(min_length=1)
     kind: Kind = "bank"
-    columns: dict[str, str] = {}
-
-
-class Price(Section):
-    """Money per million tokens, in whatever currency the budget is in."""
-
-    input: float = Field(ge=0)
-    output: float = Field(ge=0)
-    cached: float | None = Field(default=None, ge=0)
-
-
-class ModelSection(Section):
-    """A model that roles can name; see `psyche.agents.providers` for the forms of `connect`."""
-
-    connect: str
-    structured: Literal["json_schema", "json_object", "prompt"] = "json_schema"
-    logprobs: bool | None = None
-    # Whom this casts in which role is part of the fingerprints, so that this itself need not be.
-    local: Annotated[bool | None, RUNTIME] = None
-    price: Annotated[Price | None, RUNTIME] = None
-    in_flight: Annotated[int, Field(gt=0), RUNTIME] = 16
-    attempts: Annotated[int, Field(gt=0), RUNTIME] = 6
-    timeout: Annotated[float, Field(gt=0, allow_inf_nan=False), RUNTIME] = 600.0
-    api_key_env: Annotated[str | None, RUNTIME] = None
-
-    @property
-    def is_local(self) -> bool:
-        """Whether it runs on a machine of yours: as the section says, else as the address tells."""
-        return on_this_machine(self.connect) if self.local is None else self.local
-
-    def endpoint(self) -> Endpoint:
-        """The plain values that agents need."""
-        kind = self.connect.partition(":")[0]
-        return Endpoint(
-            connect=self.connect,
-            structured=self.structured,
-            logprobs=kind in LOGPROBS if self.logprobs is None else self.logprobs,
-            api_key_env=self.api_key_env,
-            timeout=self.timeout,
-        )
-
-
-OCR = ModelSection(connect="ocr", in_flight=1, attempts=1)
-"""What reads page images where no model is named for it."""
-
-
-class RoleSection(Section):
-    """How an agent samples. What is left out is taken from `[roles.default]`."""
-
-    model: str | None = None
-    temperature: Annotated[float | None, Field(ge=0, le=2)] = None
-    top_p: Annotated[float | None, Field(gt=0, le=1)] = None
-    max_tokens: Annotated[int | None, Field(gt=0)] = None
-    seed: int | None = None
+    columns: dict[str, str] = Field(default={})
 
 
 class ChunkSection(Section):
@@ -188,7 +122,7 @@ class SafetySection(Section):
     `suspicion` is how much of it holds a reply back, when the classifier alone objects.
     """
 
-    locales: dict[Language, str] = {"zh": "CN", "en": "US"}
+    locales: dict[Language, str] = Field(default={"zh": "CN", "en": "US"})
     helplines: str | None = None
     suspicion: Suspicion = "faint"
 
@@ -219,7 +153,7 @@ class ReviewSection(Section):
     double: Annotated[float, Field(ge=0, le=1), RUNTIME] = 0.0
 
 
-class RunFile(Section):
+class RunFile(Cast):
     """The whole file."""
 
     name: str = Field(max_length=100, pattern=r"^\w[\w.-]*$")
@@ -227,8 +161,6 @@ class RunFile(Section):
     script: Script | None = None
     sources: tuple[SourceSection, ...] = Field(min_length=1)
     evaluations: tuple[EvaluationSection, ...] = ()
-    models: dict[str, ModelSection] = Field(min_length=1)
-    roles: dict[str, RoleSection] = {}
     chunk: ChunkSection = ChunkSection()
     write: WriteSection = WriteSection()
     dedup: DedupSection = DedupSection()
@@ -239,7 +171,6 @@ class RunFile(Section):
     chain: ChainSection = ChainSection()
     review: ReviewSection = ReviewSection()
     records_in_flight: Annotated[int, Field(gt=0), RUNTIME] = 64
-    budget: Annotated[float | None, Field(gt=0), RUNTIME] = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -247,41 +178,10 @@ class RunFile(Section):
             raise ValueError("sources: `remote = false` needs a model of your own; mark one with `local = true`")
         if self.chunk.low > self.chunk.high:
             raise ValueError("chunk: low is above high")
-        for role, section in self.roles.items():
-            known = (*AGENTS, "transcriber")
-            if role != "default" and role not in known:
-                raise ValueError(f"roles: no agent is called {role!r}{_meant(role, known)}")
-            self._known_model(f"roles.{role}", section.model)
+        self.check_cast((*AGENTS, "transcriber"))
         for name in self.select.solvers:
-            self._known_model("select.solvers", name)
-        if self.budget is not None:
-            unpriced = [name for name, model in self.models.items() if model.price is None]
-            if unpriced:
-                raise ValueError(f"budget: give models.{unpriced[0]}.price, or drop the budget")
+            self.known_model("select.solvers", name)
         return self
-
-    def _known_model(self, place: str, name: str | None) -> None:
-        if name is not None and name not in self.models:
-            raise ValueError(f"{place}: no model is called {name!r}{_meant(name, self.models)}")
-
-    @property
-    def locals(self) -> list[str]:
-        """The models on machines of yours."""
-        return [name for name, model in self.models.items() if model.is_local]
-
-    def role(self, agent: str, model: str | None = None, *, local: bool = False) -> Role:
-        """An agent's role; what its own section leaves out comes from the default one.
-
-        A `local` role is played by the first model of your own where the one it names is none.
-        """
-        own = self.roles.get(agent, RoleSection())
-        default = self.roles.get("default", RoleSection())
-        chosen = default.model_dump(exclude_none=True) | own.model_dump(exclude_none=True)
-        named = chosen.pop("model", None)
-        name = model or named or next(iter(self.models))
-        if local and name not in self.locals:
-            name = self.locals[0]
-        return Role(endpoint=self.models[name].endpoint(), **chosen)
 
     @cached_property
     def helplines(self) -> dict[Language, tuple[Helpline, ...]]:
@@ -322,65 +222,4 @@ class RunFile(Section):
 
 def load_run_file(path: Path) -> RunFile:
     """Read and check a run file; RunFileError is one line that names the key and what to do."""
-    try:
-        body = tomllib.loads(path.read_text("utf-8"))
-    except FileNotFoundError as error:
-        raise RunFileError(f"{path}: no such file") from error
-    except OSError as error:
-        raise RunFileError(f"{path}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise RunFileError(f"{path}: not UTF-8 text; save the run file as UTF-8") from error
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise RunFileError(f"{path}: not valid TOML: {error}") from error
-    try:
-        return RunFile.model_validate(body)
-    except ValidationError as error:
-        raise RunFileError(f"{path}: {_explain(error)}") from error
-
-
-def _explain(error: ValidationError) -> str:
-    first = error.errors(include_url=False)[0]
-    place = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        known = _keys_at(first["loc"][:-1])
-        return f"unknown key {place!r}{_meant(str(first['loc'][-1]), known)}"
-    if first["type"] == "missing":
-        return f"{place}: is missing"
-    message = _PLAIN.get(first["type"]) or first["msg"].removeprefix("Value error, ")
-    return f"{place}: {message}" if place else message
-
-
-_PLAIN = {
-    "tuple_type": "is a list; sources are written with two brackets, as in [[sources]]",
-    "model_type": "is a section, as in [models.NAME]",
-    "dict_type": "is a section, as in [models.NAME]",
-    "string_pattern_mismatch": "letters, digits, dot, dash and underscore only, and no dot in front",
-}
-"""What pydantic says in the words of its trade."""
-
-
-def _keys_at(place: tuple[int | str, ...]) -> tuple[str, ...]:
-    """The keys that a section of the run file may hold."""
-    section: Any = RunFile
-    named = False
-    for part in place:
-        # The number of a source, and the name of a model or role, are no keys of a section.
-        if isinstance(part, int) or named:
-            named = False
-            continue
-        annotation = section.model_fields[part].annotation
-        section, named = _section_of(annotation), get_origin(annotation) is dict
-    return tuple(section.model_fields)
-
-
-def _section_of(annotation: Any) -> Any:
-    """The section class inside `tuple[X, ...]`, `dict[str, X]` or `X | None`."""
-    if isinstance(annotation, type) and issubclass(annotation, Section):
-        return annotation
-    inner = [_section_of(part) for part in getattr(annotation, "__args__", ())]
-    return next((part for part in inner if part is not None), None)
-
-
-def _meant(word: str, known: Any) -> str:
-    close = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(known)}"
+    return load_settings(path, RunFile)

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from psyche.corpus.errors import RunFileError
-from psyche.engine.runfile import RUNTIME, RunFile, load_run_file
+from psyche.engine.runfile import RunFile, load_run_file
+from psyche.engine.settings import RUNTIME
 from psyche.engine.stages import Route
 
 SMALL = """

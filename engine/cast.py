@@ -1,0 +1,111 @@
+"""Models, and who plays which role: what every file of settings says about them in the same way."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from psyche.agents.agent import Role
+from psyche.agents.exchange import Endpoint
+from psyche.agents.providers import on_this_machine
+from psyche.engine.settings import RUNTIME, Section, meant
+
+LOGPROBS = ("embedded", "vllm", "llamacpp", "sglang")
+"""Kinds of provider whose servers give log-probabilities without being asked twice."""
+
+
+class Price(Section):
+    """Money per million tokens, in whatever currency the budget is in."""
+
+    input: float = Field(ge=0)
+    output: float = Field(ge=0)
+    cached: float | None = Field(default=None, ge=0)
+
+
+class ModelSection(Section):
+    """A model that roles can name; see `psyche.agents.providers` for the forms of `connect`."""
+
+    connect: str
+    structured: Literal["json_schema", "json_object", "prompt"] = "json_schema"
+    logprobs: bool | None = None
+    # Whom this casts in which role is part of the fingerprints, so that this itself need not be.
+    local: Annotated[bool | None, RUNTIME] = None
+    price: Annotated[Price | None, RUNTIME] = None
+    in_flight: Annotated[int, Field(gt=0), RUNTIME] = 16
+    attempts: Annotated[int, Field(gt=0), RUNTIME] = 6
+    timeout: Annotated[float, Field(gt=0, allow_inf_nan=False), RUNTIME] = 600.0
+    api_key_env: Annotated[str | None, RUNTIME] = None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it runs on a machine of yours: as the section says, else as the address tells."""
+        return on_this_machine(self.connect) if self.local is None else self.local
+
+    def endpoint(self) -> Endpoint:
+        """The plain values that agents need."""
+        kind = self.connect.partition(":")[0]
+        return Endpoint(
+            connect=self.connect,
+            structured=self.structured,
+            logprobs=kind in LOGPROBS if self.logprobs is None else self.logprobs,
+            api_key_env=self.api_key_env,
+            timeout=self.timeout,
+        )
+
+
+OCR = ModelSection(connect="ocr", in_flight=1, attempts=1)
+"""What reads page images where no model is named for it."""
+
+
+class RoleSection(Section):
+    """How an agent samples. What is left out is taken from `[roles.default]`."""
+
+    model: str | None = None
+    temperature: Annotated[float | None, Field(ge=0, le=2)] = None
+    top_p: Annotated[float | None, Field(gt=0, le=1)] = None
+    max_tokens: Annotated[int | None, Field(gt=0)] = None
+    seed: int | None = None
+
+
+class Cast(Section):
+    """The models, the roles, and what may be spent; the base of a file of settings."""
+
+    models: dict[str, ModelSection] = Field(min_length=1)
+    roles: dict[str, RoleSection] = Field(default={})
+    budget: Annotated[float | None, Field(gt=0), RUNTIME] = None
+
+    def check_cast(self, agents: tuple[str, ...]) -> None:
+        """ValueError where a role is none of the agents or has no model, or a budget lacks prices."""
+        for role, section in self.roles.items():
+            if role != "default" and role not in agents:
+                raise ValueError(f"roles: no agent is called {role!r}{meant(role, agents)}")
+            self.known_model(f"roles.{role}", section.model)
+        if self.budget is not None:
+            unpriced = [name for name, model in self.models.items() if model.price is None]
+            if unpriced:
+                raise ValueError(f"budget: give models.{unpriced[0]}.price, or drop the budget")
+
+    def known_model(self, place: str, name: str | None) -> None:
+        """ValueError where a name is given and no model has it."""
+        if name is not None and name not in self.models:
+            raise ValueError(f"{place}: no model is called {name!r}{meant(name, self.models)}")
+
+    @property
+    def locals(self) -> list[str]:
+        """The models on machines of yours."""
+        return [name for name, model in self.models.items() if model.is_local]
+
+    def role(self, agent: str, model: str | None = None, *, local: bool = False) -> Role:
+        """An agent's role; what its own section leaves out comes from the default one.
+
+        A `local` role is played by the first model of your own where the one it names is none.
+        """
+        own = self.roles.get(agent, RoleSection())
+        default = self.roles.get("default", RoleSection())
+        chosen = default.model_dump(exclude_none=True) | own.model_dump(exclude_none=True)
+        named = chosen.pop("model", None)
+        name = model or named or next(iter(self.models))
+        if local and name not in self.locals:
+            name = self.locals[0]
+        return Role(endpoint=self.models[name].endpoint(), **chosen)
