@@ -1,7 +1,7 @@
 # make setup | demo | check | test      (Python 3.11 or newer; nothing else has to be there)
 export OMP_WAIT_POLICY ?= PASSIVE
 PYTHON ?= python3
-ROOMS = agents cli corpus engine graphs prompts
+ROOMS = agents cli corpus engine evaluation graphs prompts
 BIN = .venv/bin
 
 setup: .venv/ready

@@ -36,7 +36,7 @@ AGENTS = (
         "sentinel",
         "moderator",
     ),
-    *("listener", "seeker", "counsellor", "guardian", "supervisor", "verifier", "empath", "foil"),
+    *("moderator", "listener", "seeker", "counsellor", "guardian", "supervisor", "verifier", "empath", "foil"),
 )
 
 

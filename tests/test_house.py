@@ -23,7 +23,7 @@ from tests.test_run import psyche, rows
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
-ROOMS = ("agents", "cli", "corpus", "engine", "graphs", "prompts")
+ROOMS = ("agents", "cli", "corpus", "engine", "evaluation", "graphs", "prompts")
 
 
 def blocks(language: str) -> list[str]:

@@ -1,0 +1,1 @@
+"""How good a model is: benchmarks, what was answered, and what that is worth."""
