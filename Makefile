@@ -9,7 +9,7 @@ setup: .venv/ready
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install -qq --upgrade 'pip>=26'
-	$(BIN)/pip install -qq --prefer-binary --constraint constraints.txt --editable '.[embedded,documents,ocr,tokens]' --group dev
+	$(BIN)/pip install -qq --prefer-binary --constraint constraints.txt --editable '.[embedded,documents,evaluation,ocr,tokens]' --group dev
 	touch $@
 
 demo: setup

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import AbstractEventLoop
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 from weakref import WeakKeyDictionary
 
@@ -95,11 +95,12 @@ class CompatibleChat(BaseChatModel):
         **kwargs: object,
     ) -> ChatResult:
         turns = [_wire(message) for message in messages]
-        body: dict[str, object] = {"model": self.model, "messages": turns, **kwargs}
-        if stop:
-            body["stop"] = stop
-        message = _read(await self._post(body))
+        message = await self.answer(turns, **kwargs, **({"stop": stop} if stop else {}))
         return ChatResult(generations=[ChatGeneration(message=message)])
+
+    async def answer(self, turns: Sequence[Mapping[str, Any]], **arguments: object) -> AIMessage:
+        """What `ainvoke` says to messages in the OpenAI form, past LangChain's callbacks."""
+        return _read(await self._post({"model": self.model, "messages": turns, **arguments}))
 
     async def _post(self, body: dict[str, object]) -> bytes:
         try:

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,9 +24,7 @@ from typing import Any
 from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
-from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
-from langchain_core.messages import BaseMessage
-from langchain_core.outputs import ChatResult
+from langchain_core.messages import AIMessage
 from pydantic import SecretStr
 
 from psyche.agents.compatible import CompatibleChat
@@ -59,18 +57,13 @@ class EmbeddedChat(CompatibleChat):
         await super().aclose()
         await asyncio.to_thread(_server(self.path).stop)
 
-    async def _agenerate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: object,
-    ) -> ChatResult:
+    async def answer(self, turns: Sequence[Mapping[str, Any]], **arguments: object) -> AIMessage:
+        """As of every such model, from the server, which is started if it does not run."""
         server = _server(self.path)
         if not server.running:
             await asyncio.to_thread(server.start)
         self.base_url, self.api_key = server.url, server.key
-        return await super()._agenerate(messages, stop, run_manager, **kwargs)
+        return await super().answer(turns, **arguments)
 
 
 class _Server:

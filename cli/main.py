@@ -117,6 +117,49 @@ def export(
 
 
 @app.command()
+def evaluate(
+    file: Annotated[Path | None, typer.Argument(metavar="EVALUATION.toml", help="The evaluation file.")] = None,
+    listed: Annotated[
+        bool, typer.Option("--list", help="The benchmarks: where each is had, licence, how to cite.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Target; evaluations/NAME by default.")] = None,
+    private: Annotated[bool, typer.Option("--private", help="Put what help-seekers wrote on the page, too.")] = False,
+) -> None:
+    """Score models on benchmarks, or go on where it stopped; tables, plots and a page come of it."""
+    from psyche.cli.evaluate import evaluate_command, list_command
+
+    if listed:
+        list_command()
+    elif file:
+        raise typer.Exit(evaluate_command(file, out, private=private))
+    else:
+        raise InputError("name an evaluation file, or ask for the benchmarks with --list")
+
+
+@app.command()
+def compare(
+    directories: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Directories of evaluations.")],
+    to: Annotated[Path | None, typer.Option(metavar="DIR", help="Target; the first one by default.")] = None,
+    private: Annotated[bool, typer.Option("--private", help="Put what help-seekers wrote on the page, too.")] = False,
+) -> None:
+    """Set evaluations beside each other, or report on one anew; no model is asked."""
+    from psyche.cli.evaluate import compare_command
+
+    compare_command(directories, to, private=private)
+
+
+@app.command()
+def rank(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="The directory of an evaluation.")],
+    reviewer: Annotated[str, typer.Option("--as", metavar="NAME", help="Who ranks.")],
+) -> None:
+    """Rank anonymous replies of the candidates; `psyche compare DIR` counts the rankings."""
+    from psyche.cli.rank import rank_command
+
+    rank_command(directory, reviewer)
+
+
+@app.command()
 def clean(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A file with text.")],
     diff: Annotated[bool, typer.Option("--diff", help="Show what is changed instead, and count it.")] = False,

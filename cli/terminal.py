@@ -9,10 +9,11 @@ from rich.console import Console
 from rich.table import Table
 
 from psyche.engine.archive import Archive
-from psyche.engine.export import Export, Written
+from psyche.engine.export import Export
 from psyche.engine.intake import PAGE_NOT_READ, UNREADABLE, UNREADABLE_REST
 from psyche.engine.ledger import COLUMNS, Ledger
 from psyche.engine.stages import Route
+from psyche.engine.writing import Written
 
 console = Console(highlight=False)
 

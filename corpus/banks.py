@@ -11,7 +11,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -49,6 +49,16 @@ _CASE_PARTS = ("general_info", "case_introduction")
 _TEXTS = ("answer", "analysis", "explanation", "subject_name", "question_type", "kind", "case")
 
 
+class Printed(NamedTuple):
+    """What an examinee reads of an item, and the subject that it is of."""
+
+    case: str
+    stem: str
+    options: dict[str, str]
+    analysis: str
+    subject: str
+
+
 def read_bank(
     path: Path, *, origin: Origin, language: Language, counts: Counter[str], columns: Mapping[str, str] = {}
 ) -> Iterator[Question | Reject]:
@@ -58,24 +68,22 @@ def read_bank(
     `ambiguous_answer`, `no_options`, `malformed_item`, `malformed_line` and `duplicate_in_file`. InputError where
     the file as a whole is no bank.
     """
-    rows = read_rows(path, origin.source, Headings(BANK, WANTED, columns))
-    questions = (question for row in rows for question in _questions(row))
-    return once(((row, read_question(row, origin, language, counts)) for row in questions), origin)
+    rows = bank_rows(path, origin.source, columns)
+    return once(((row, read_question(row, origin, language, counts)) for row in rows), origin)
+
+
+def bank_rows(path: Path, source: str, columns: Mapping[str, str] = {}) -> Iterator[Row]:
+    """The items of a bank as they stand, under our names; those of a case one by one, each with the case."""
+    rows = read_rows(path, source, Headings(BANK, WANTED, columns))
+    return (question for row in rows for question in _questions(row))
 
 
 def read_question(row: Row, origin: Origin, language: Language, counts: Counter[str]) -> Question | Reject:
     """One item of a bank: a mapping of `question`, `options`, `answer`, `analysis`, `case`, `question_type`."""
-    if row.problem:
-        return rejected(row, "malformed_line", row.problem, origin)
-    if not isinstance(row.value, Mapping):
-        return rejected(row, "malformed_item", "no object with a `question`", origin)
-    item = _with_options(row.value)
-    problem = _malformed(item)
-    if problem:
-        return rejected(row, "malformed_item", problem, origin)
-    item = _with_lost_option(item, counts)
-    given = {letter.strip().upper(): clean(text, counts) for letter, text in (item.get("options") or {}).items()}
-    options = {letter: re.sub(rf"^{letter}\s*[.、]\s*(?=\S)", "", text) for letter, text in given.items()}
+    item = _sound(row, origin, counts)
+    if isinstance(item, Reject):
+        return item
+    options = _options(item, counts)
     kept = {letter: text for letter, text in options.items() if text}
     answer = item.get("answer") or ""
     choice = bool(item.get("options")) or called(item.get("question_type") or "") is not None
@@ -86,23 +94,56 @@ def read_question(row: Row, origin: Origin, language: Language, counts: Counter[
     except AnswerKeyError as error:
         return rejected(row, error.reason, str(error), origin)
     kind: QuestionKind = "short" if not choice else "single" if len(key.value) == 1 else "multiple"
+    _count_repairs(item, kind, kept, counts)
+    printed = _printed(item, kept, counts)
+    return Question(
+        kind=kind,
+        case=printed.case,
+        stem=printed.stem,
+        options=kept,
+        key=key,
+        analysis=printed.analysis,
+        language=language,
+        origin=origin.model_copy(update={"section": origin.section + ((printed.subject,) if printed.subject else ())}),
+    )
+
+
+def read_unkeyed(row: Row, origin: Origin, counts: Counter[str]) -> Printed | Reject:
+    """One item of a bank whose answer is withheld or of no use."""
+    item = _sound(row, origin, counts)
+    if isinstance(item, Reject):
+        return item
+    return _printed(item, {letter: text for letter, text in _options(item, counts).items() if text}, counts)
+
+
+def _sound(row: Row, origin: Origin, counts: Counter[str]) -> Item | Reject:
+    """An item in the one form that is read, if it has that form."""
+    if row.problem:
+        return rejected(row, "malformed_line", row.problem, origin)
+    if not isinstance(row.value, Mapping):
+        return rejected(row, "malformed_item", "no object with a `question`", origin)
+    item = _with_options(row.value)
+    problem = _malformed(item)
+    return rejected(row, "malformed_item", problem, origin) if problem else _with_lost_option(item, counts)
+
+
+def _options(item: Item, counts: Counter[str]) -> dict[str, str]:
+    """The options of an item, cleaned; empty ones too, since a key may point to them."""
+    given = {letter.strip().upper(): clean(text, counts) for letter, text in (item.get("options") or {}).items()}
+    options = {letter: re.sub(rf"^{letter}\s*[.、]\s*(?=\S)", "", text) for letter, text in given.items()}
     if options != given:
         counts["letter_before_option_stripped"] += 1
-    _count_repairs(item, kind, kept, counts)
+    return options
+
+
+def _printed(item: Item, options: dict[str, str], counts: Counter[str]) -> Printed:
     subject = clean(item.get("subject_name") or "", counts)
     case, stem = clean(item.get("case") or "", counts), item["question"]
     if not case and item.get("kind") == "analyse":
         case, stem = _case_and_stem(stem, counts)
-    return Question(
-        kind=kind,
-        case=case,
-        stem=_NUMBERING.sub("", clean(stem, counts), count=1).strip(),
-        options=kept,
-        key=key,
-        analysis=clean(item.get("analysis") or item.get("explanation") or "", counts),
-        language=language,
-        origin=origin.model_copy(update={"section": origin.section + ((subject,) if subject else ())}),
-    )
+    stem = _NUMBERING.sub("", clean(stem, counts), count=1).strip()
+    analysis = clean(item.get("analysis") or item.get("explanation") or "", counts)
+    return Printed(case, stem, options, analysis, subject)
 
 
 def _questions(row: Row) -> Iterator[Row]:

@@ -93,13 +93,14 @@ class Holdout:
             place, parts = record.id, (record.case, record.stem, list(record.options.values()))
         else:
             place, parts = record.detail, _salvaged(record.text)
-        self._hold(f"{record.origin.source}: {place}", *parts)
+        self.hold(f"{record.origin.source}: {place}", *parts)
 
     def add_text(self, text: str, place: str) -> None:
         """Hold out what is no question: a task in prose, say."""
-        self._hold(place, "", text, ())
+        self.hold(place, "", text, ())
 
-    def _hold(self, place: str, case: str, stem: str, options: Sequence[str]) -> None:
+    def hold(self, place: str, case: str, stem: str, options: Sequence[str]) -> None:
+        """Hold out a question by its parts; matches name it by its `place`."""
         item = _Item.of(case, stem, options)
         number = len(self._items)
         self._items.append(item)

@@ -9,11 +9,8 @@ last.
 from __future__ import annotations
 
 import errno
-import hashlib
-import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -44,17 +41,9 @@ from psyche.engine.holdout import CONTAMINATED, match
 from psyche.engine.ledger import Ledger
 from psyche.engine.people import told
 from psyche.engine.stages import Route
+from psyche.engine.writing import Written, write
 
 Kept = TypeVar("Kept", bound=Record)
-
-
-@dataclass(frozen=True)
-class Written:
-    """One file of an export; `rows` is None for what is no table."""
-
-    name: str
-    rows: int | None
-    sha256: str
 
 
 class Export:
@@ -81,15 +70,15 @@ class Export:
         }
         try:
             target.mkdir(parents=True, exist_ok=True, mode=0o700 if private else 0o777)
-            written = [_write(target / file, lines) for file, lines in tables.items()]
+            written = [write(target / file, lines) for file, lines in tables.items()]
             counts = {file.name: file.rows or 0 for file in written}
             census = self._places(private)
             people = self._people(private)
             text = card(self._name, self._ledger, counts, census, self._models, self._stamp, people, private=private)
-            written.append(_write(target / "README.md", [text]))
+            written.append(write(target / "README.md", [text]))
             files = {file.name: {"rows": file.rows, "sha256": file.sha256} for file in written}
             manifest = {"files": files, "decontamination": self._stamp}
-            _write(target / "manifest.json", [orjson.dumps(manifest, option=orjson.OPT_INDENT_2).decode()])
+            write(target / "manifest.json", [orjson.dumps(manifest, option=orjson.OPT_INDENT_2).decode()])
         except OSError as error:
             remedy = "free some space" if error.errno == errno.ENOSPC else "choose another directory"
             raise StorageError(f"{target}: {error.strerror}; {remedy} and export again") from error
@@ -238,25 +227,3 @@ _ROWS: dict[str, Callable[[Any], Iterator[dict[str, Any]]]] = {
     "crisis.jsonl": rows.held,
 }
 """The files of an export, and the rows that a record becomes in each."""
-
-
-def _write(path: Path, rows: Iterable[dict[str, Any] | str]) -> Written:
-    """Write rows as JSON lines, text as it is: aside first, then in place."""
-    aside = path.with_name(path.name + ".partial")
-    digest, count, table = hashlib.sha256(), 0, path.suffix == ".jsonl"
-    with aside.open("wb") as file:
-        for row in rows:
-            line = row.encode() if isinstance(row, str) else orjson.dumps(row)
-            line += b"\n"
-            file.write(line)
-            digest.update(line)
-            count += 1
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
-    return Written(path.name, count if table else None, digest.hexdigest())

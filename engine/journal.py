@@ -91,6 +91,12 @@ class Journal:
                 found.append(Call(key, role, model, request, reply, cost, seconds, attempts))
         return found
 
+    def totals(self) -> dict[str, float]:
+        """Calls, tokens and cost of all that is recorded, and when the first and the last were (seconds since 1970)."""
+        names = ("calls", "input_tokens", "output_tokens", "cost", "first", "last")
+        query = "SELECT count(*), sum(input_tokens), sum(output_tokens), sum(cost), min(at), max(at) FROM call"
+        return {name: value or 0 for name, value in zip(names, self._database.read(query)[0], strict=True)}
+
     def spent(self) -> float:
         """What all recorded calls have cost."""
         return float(self._database.read("SELECT coalesce(sum(cost), 0) FROM call")[0][0])

@@ -75,7 +75,26 @@ class Lane:
             self.limit = min(self._ceiling, self.limit + 1 / self.limit)
             return answer
 
+        try:
+            try:
+                answer, tries = await once(), 1
+            except ModelError as error:
+                answer, tries = await self._again(once, error)
+        except ModelError as error:
+            raise self._final(error) from error
+        self.answered, self._failures = True, 0
+        return answer, tries
+
+    async def _again(self, once: Callable[[], Awaitable[Answer]], failed: ModelError) -> tuple[Answer, int]:
+        """Further tries after the first. Most calls have none, and what counts them costs a tenth of a call."""
         trials = _Trials(self._attempts, self)
+        first = [failed]
+
+        async def attempt() -> Answer:
+            if first:
+                raise first.pop()
+            return await once()
+
         retrying = AsyncRetrying(
             retry=retry_if_exception(_may_help),
             stop=trials.exhausted,
@@ -83,11 +102,7 @@ class Lane:
             sleep=self._sleep,
             reraise=True,
         )
-        try:
-            answer: Answer = await retrying(once)
-        except ModelError as error:
-            raise self._final(error) from error
-        self.answered, self._failures = True, 0
+        answer: Answer = await retrying(attempt)
         return answer, trials.count + 1
 
     async def _sleep(self, seconds: float) -> None:

@@ -48,7 +48,7 @@ def sft(record: Example | Session) -> Iterator[dict[str, Any]]:
 
 
 def _turns(session: Session) -> Iterator[dict[str, Any]]:
-    messages, language = _messages(session.turns), session.assessment.subject.language
+    messages, language = chat(session.turns), session.assessment.subject.language
     told = load("supporter", language).messages(words=messages[0]["content"])[:1]
     about = {"kind": "dialogue", "language": language, "rationale_label": "", **_provenance(origin(session))}
     for place in range(1, len(messages), 2):
@@ -78,7 +78,7 @@ def suspect(example: Example) -> Iterator[dict[str, Any]]:
 
 def session(record: Session) -> Iterator[dict[str, Any]]:
     """The row of `sessions.jsonl`: the whole of a dialogue in `messages`."""
-    yield {"id": record.id, "messages": _messages(record.turns), **_risk(record)}
+    yield {"id": record.id, "messages": chat(record.turns), **_risk(record)}
 
 
 def chain(record: Chain) -> Iterator[dict[str, Any]]:
@@ -137,10 +137,11 @@ def dialogue(record: Assessment) -> Iterator[dict[str, Any]]:
     """The row of `dialogues.jsonl`: `messages` as TRL has them, the help-seeker being the user."""
     subject = record.subject
     assert isinstance(subject, Dialogue)
-    yield {"id": subject.id, "messages": _messages(subject.turns), "topics": subject.topics, **_risk(record)}
+    yield {"id": subject.id, "messages": chat(subject.turns), "topics": subject.topics, **_risk(record)}
 
 
-def _messages(turns: tuple[Turn, ...]) -> list[dict[str, str]]:
+def chat(turns: tuple[Turn, ...]) -> list[dict[str, str]]:
+    """A conversation as chat messages, the help-seeker being the user."""
     return [{"role": _ROLES[turn.speaker], "content": turn.text} for turn in turns]
 
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
 from psyche.agents.agent import Role
 from psyche.corpus.records import Language
 from psyche.engine.cast import Cast
-from psyche.engine.settings import RUNTIME, Section, load_settings, meant
+from psyche.engine.settings import Section, load_settings, meant
+from psyche.evaluation.answers import Form
+from psyche.evaluation.overlap import Tokens
 
-AGENTS = ("candidate", "marker", "assessor", "juror")
+JUDGES = ("marker", "assessor", "juror")
 PAPER = {"temperature": 0.0, "top_p": 0.95, "max_tokens": 1024}
-"""How Psyche-R1 has candidates sample (appendix C.2), for what a role leaves out; judges too answer alike each time."""
+"""How Psyche-R1 has candidates sample (appendix C.2), for what a role leaves out."""
+JUDGE_TOKENS = 2048
 Name = Annotated[str, Field(max_length=100, pattern=r"^\w[\w.-]*$")]
 
 
@@ -31,7 +34,7 @@ class BenchmarkSection(Section):
     label: Name | None = None
     shots: tuple[Annotated[int, Field(ge=0, le=20)], ...] = Field(default=(0,), min_length=1)
     exemplars: str | None = None
-    form: Literal["reasoned", "letters"] = "reasoned"
+    form: Form = "reasoned"
     arrangements: int = Field(default=1, ge=1, le=8)
     sample: int | None = Field(default=None, gt=0)
     columns: dict[str, str] = Field(default={})
@@ -70,14 +73,13 @@ class EvaluationFile(Cast):
     judge: JudgeSection = JudgeSection()
     solvers: tuple[str, ...] = ()
     trained_on: tuple[str, ...] = ()
-    words: Literal["words", "characters"] = "words"
-    in_flight: Annotated[int | None, Field(gt=0), RUNTIME] = None
+    tokens: Tokens = "words"
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        self.check_cast(AGENTS)
-        for name, candidate in self.candidates.items():
-            self.known_model(f"candidates.{name}.model", candidate.model or name)
+        self.check_cast(("candidate", *JUDGES))
+        for name in self.candidates:
+            self.known_model(f"candidates.{name}.model", self.model_of(name))
         for name in self.judge.models:
             self.known_model("judge.models", name)
         for name in self.solvers:
@@ -88,18 +90,22 @@ class EvaluationFile(Cast):
             raise ValueError(f"benchmarks: two are called {twice[0]!r}; give one a `label`")
         return self
 
+    def model_of(self, candidate: str) -> str:
+        """The model that plays a candidate: the one that it names, else the one of its own name."""
+        return self.candidates[candidate].model or candidate
+
     def candidate(self, name: str) -> Role:
         """How a candidate samples."""
-        return self._strict(self.role("candidate", self.candidates[name].model or name), "candidate")
+        return self._strict(self.role("candidate", self.model_of(name)), "candidate")
 
     def judge_role(self, agent: str, model: str) -> Role:
-        """How a judge samples."""
-        return self._strict(self.role(agent, model), agent)
+        """How a judge samples: as strictly, but with room for all its reasons."""
+        return self._strict(self.role(agent, model), agent, max_tokens=JUDGE_TOKENS)
 
-    def _strict(self, role: Role, agent: str) -> Role:
+    def _strict(self, role: Role, agent: str, **more: int) -> Role:
         """The role with the paper's settings wherever the file sets none."""
         told = {name for part in ("default", agent) if (own := self.roles.get(part)) for name in own.model_fields_set}
-        return role.model_copy(update={name: value for name, value in PAPER.items() if name not in told})
+        return role.model_copy(update={name: value for name, value in (PAPER | more).items() if name not in told})
 
 
 def load_evaluation_file(path: Path) -> EvaluationFile:

@@ -20,9 +20,9 @@ class Point(Value):
 class Item(Record):
     """Base of the items.
 
-    `benchmark` is its name in the catalogue and `column` the column of the papers' tables, such as `case single`.
-    Exemplars of an item are drawn from its `subject`. `place` is where a person finds it: file and number. Items of
-    one `cluster`, such as a vignette, are no independent evidence; one without stands for itself.
+    `benchmark` is its label, or else its name in the catalogue; `column` is that of the papers' tables, such as
+    `case single`. Exemplars of an item are drawn from its `subject`. `place` is where a person finds it: file and
+    number. Items of one `cluster`, such as a vignette, are no independent evidence; one without stands for itself.
     """
 
     benchmark: str

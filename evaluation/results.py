@@ -47,8 +47,9 @@ class Verdict(Value):
 
     `judge` is a model's identity or a person's name. `passing` numbers the passes of a judge over the same material.
     `scores`: of `points`, 1.0 or 0.0 by the number of the point, from "1"; of `counselling`, 0.0 to 3.0 by dimension;
-    of `ranking`, the rank by candidate, from 1.0, ties sharing the mean rank. `candidate` is empty for a ranking.
-    `quotes` are the words that decided, by the same keys.
+    of `ranking`, the rank by candidate, from 1.0, ties sharing the mean rank. `candidate` is empty for a ranking, and
+    `shown` has its candidates in the order in which their replies were seen. `quotes` are the words that decided, by
+    the same keys.
     """
 
     task: Task
@@ -59,6 +60,7 @@ class Verdict(Value):
     shots: int = 0
     passing: int = 0
     scores: dict[str, float]
+    shown: tuple[str, ...] = ()
     quotes: dict[str, str] = Field(default={})
 
 
@@ -67,7 +69,8 @@ class Figure(Value):
 
     `column` is a column of the benchmark, `macro` or `micro`; `subset` is empty for all items of it. Shares and
     accuracies are from 0 to 1. `metric` is one of: `standard`, `elastic`; the shares `truncated`, `refused`,
-    `unparsable`, `failed`; `rouge1`, `rougeL`, `bleu4`; `points`; a counselling dimension; `win1` and up, `rank`.
+    `unparsable`, `failed`; `rouge1`, `rougeL`, `bleu4`; `points`; a counselling dimension; `win1` and up, `rank`; of
+    arrangements `consistency`, `robust`, `fixed`, `rstd`, `chose A`, `gold A` and so on; `joint`.
     """
 
     candidate: str

@@ -5,7 +5,7 @@ what several of them show alike, such as an exam question, is a template of its 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from importlib import resources
@@ -32,8 +32,8 @@ class Prompt:
 
     The system message is `instructions` followed by `form`. The instructions are what a person, an optimiser or
     the refinement loop may rewrite; the form says how the answer must look and stays. Each shot is a worked
-    example: inputs for the user template, and the answer. Constant text comes first and the user turn last, so
-    that servers can reuse the prefix.
+    example: inputs for the user template, and the answer, JSON or text. Constant text comes first and the user turn
+    last, so that servers can reuse the prefix.
     """
 
     name: str
@@ -41,7 +41,11 @@ class Prompt:
     instructions: str
     form: str
     user: str
-    shots: tuple[tuple[Mapping[str, Any], Mapping[str, Any]], ...] = ()
+    shots: tuple[tuple[Mapping[str, Any], Mapping[str, Any] | str], ...] = ()
+
+    def with_shots(self, shots: Iterable[tuple[Mapping[str, Any], str]]) -> Prompt:
+        """The same agent shown further examples."""
+        return replace(self, shots=(*self.shots, *shots))
 
     def with_instructions(self, text: str) -> Prompt:
         """The same agent told something else: the prompt that one record's refinement arrived at."""
@@ -53,7 +57,8 @@ class Prompt:
         template, turns = _compiled(self.user), []
         for given, answer in self.shots:
             turns.append({"role": "user", "content": template.render(given).strip()})
-            turns.append({"role": "assistant", "content": orjson.dumps(answer).decode()})
+            said = answer if isinstance(answer, str) else orjson.dumps(answer).decode()
+            turns.append({"role": "assistant", "content": said})
         return turns
 
     def messages(self, **inputs: Any) -> list[Message]:

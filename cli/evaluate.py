@@ -1,0 +1,101 @@
+"""`psyche evaluate` and `psyche compare`: candidates are examined, and what came of it is told."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from rich import box
+from rich.table import Table
+
+from psyche.agents.assessor import DIMENSIONS
+from psyche.cli.progress import listen, watched
+from psyche.cli.terminal import console
+from psyche.engine import lock
+from psyche.engine.database import Database
+from psyche.engine.scheduler import calm_collector
+from psyche.engine.tally import Tally
+from psyche.evaluation.catalogue import catalogue
+from psyche.evaluation.evaluationfile import load_evaluation_file
+from psyche.evaluation.examination import Examination
+from psyche.evaluation.headings import shown
+from psyche.evaluation.material import Material, read_material
+from psyche.evaluation.merging import together
+from psyche.evaluation.report import Scores, write_report
+from psyche.evaluation.results import MACRO, MICRO
+from psyche.evaluation.sitting import Sitting
+
+CHIEF = ("standard", "elastic", "joint", "rouge1", "rougeL", "bleu4", "points", *DIMENSIONS, "win1", "rank")
+"""The metrics that are told on the terminal."""
+
+
+def evaluate_command(file: Path, out: Path | None, *, private: bool) -> int:
+    """Examine, report and tell; the exit code is 1 where answers or verdicts are missing."""
+    evaluation = load_evaluation_file(file)
+    directory = out or Path("evaluations") / evaluation.name
+    calm_collector()
+    examination = Examination(evaluation, file.parent)
+    for paper in examination.papers:
+        sizes = ", ".join(f"{number} {column}" for column, number in paper.benchmark.sizes().items())
+        console.print(f"{paper.benchmark.name}: {sizes}; {len(paper.items)} are asked", soft_wrap=True, markup=False)
+        for problem in paper.benchmark.problems:
+            console.print(problem, style="bold red", soft_wrap=True, markup=False)
+    with lock.hold(directory), Database(directory / "run.db") as database:
+        material = asyncio.run(_sit(examination, database))
+        material.write(directory)
+    _show(write_report(read_material(directory), directory, private=private), directory)
+    lost = any(answer.status == "failed" for answer in material.answers)
+    return 1 if lost or material.about["unjudged"] else 0
+
+
+def compare_command(directories: list[Path], to: Path | None, *, private: bool) -> None:
+    """Set evaluations beside each other, or report on one anew, from what is on disk."""
+    found = {directory.name: read_material(directory) for directory in directories}
+    target = to or directories[0]
+    material = together(found)
+    if len(found) > 1:
+        material.write(target)
+    _show(write_report(material, target, private=private), target)
+
+
+def list_command() -> None:
+    """Print where each benchmark is had, under which licence, and how to cite it."""
+    for name, entry in catalogue().items():
+        counts = ", ".join(f"{number} {column}" for column, number in entry.counts.items())
+        console.print(name, style="bold")
+        for line in (
+            entry.title,
+            f"{entry.url} at {entry.commit}; give {entry.path}",
+            f"licence: {entry.licence}",
+            f"items: {counts}",
+            f"sha256: {entry.digest or 'not known'}",
+            f"cite: {entry.cite}",
+            f"mind: {entry.traps}",
+        ):
+            console.print(f"  {line}", soft_wrap=True, markup=False)
+
+
+async def _sit(examination: Examination, database: Database) -> Material:
+    tally = Tally()
+    sitting = Sitting(examination.evaluation, database, tally)
+    listen(sitting)
+    async with watched(tally):
+        return await examination.sit(sitting, database)
+
+
+def _show(found: Scores, directory: Path) -> None:
+    """The chief figures of each candidate, a line a setting; whatever else there is, is in the files."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for column in ("candidate", "benchmark", "shots", "metric", MACRO, MICRO):
+        table.add_column(column, justify="right" if column in (MACRO, MICRO, "shots") else "left", overflow="fold")
+    rows: dict[tuple[str, ...], dict[str, str]] = {}
+    for one in found.figures:
+        if one.metric in CHIEF and not one.subset and one.low is not None and one.high is not None:
+            place = (one.candidate, one.benchmark, str(one.shots), one.metric)
+            numbers = (shown(one.metric, number) for number in (one.value, one.low, one.high))
+            rows.setdefault(place, {})[one.column] = "{} ({}–{})".format(*numbers)
+    for words, row in sorted(rows.items(), key=lambda entry: (entry[0][1:3], CHIEF.index(entry[0][3]))):
+        table.add_row(*words, row.get(MACRO, ""), row.get(MICRO) or next(iter(row.values())))
+    console.print(table)
+    for name in ("index.html", "tables.md", "tables.tex", "scores.json"):
+        console.print(str(directory / name), soft_wrap=True, markup=False)

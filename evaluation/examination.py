@@ -1,0 +1,159 @@
+"""An evaluation from its file to what it leaves on disk: items are drawn, candidates asked, judges heard."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from psyche.agents.providers import identity
+from psyche.corpus.errors import InputError
+from psyche.engine.database import Database
+from psyche.engine.journal import Journal
+from psyche.evaluation.anchors import gates, read_anchors
+from psyche.evaluation.asking import Ask, Setting, asks
+from psyche.evaluation.catalogue import load
+from psyche.evaluation.evaluationfile import BenchmarkSection, EvaluationFile
+from psyche.evaluation.exemplars import Exemplars, files_at, read_pool
+from psyche.evaluation.families import kin
+from psyche.evaluation.items import Benchmark, Choice, Item
+from psyche.evaluation.jury import Jury
+from psyche.evaluation.leakage import Leak, leaks, training_rows
+from psyche.evaluation.material import Material
+from psyche.evaluation.sitting import Sitting
+
+
+@dataclass(frozen=True)
+class Paper:
+    """A benchmark as candidates get it: the items that were drawn, and how they are asked."""
+
+    section: BenchmarkSection
+    benchmark: Benchmark
+    items: tuple[Item, ...]
+    setting: Setting
+
+
+class Examination:
+    """What an evaluation file asks for, read and checked before anybody is asked; `base` is the file's directory."""
+
+    def __init__(self, evaluation: EvaluationFile, base: Path) -> None:
+        self.evaluation = evaluation
+        self._base = base
+        self.papers = [self._paper(section) for section in evaluation.benchmarks]
+        self.items = {item.id: item for paper in self.papers for item in paper.items}
+        self._models = {name: evaluation.model_of(name) for name in evaluation.candidates}
+        self._anchors = read_anchors(base / evaluation.judge.anchors) if evaluation.judge.anchors else []
+        self._check_judges()
+
+    def _paper(self, section: BenchmarkSection) -> Paper:
+        """Read a benchmark, draw its items and what exemplars they need."""
+        benchmark = load(
+            section.name,
+            self._base / Path(section.path).expanduser(),
+            label=section.label or section.name,
+            language=section.language,
+            columns=section.columns,
+        )
+        items = drawn(benchmark.items, section.sample, self.evaluation.seed)
+        exemplars = None
+        if any(section.shots) and any(isinstance(item, Choice) for item in items):
+            if section.exemplars is None:
+                raise InputError(f"benchmarks.{section.name}: shots without `exemplars`; name a bank to draw them from")
+            pool = read_pool(self._base / Path(section.exemplars).expanduser(), section.language)
+            # What is kept out of the exemplars is all of the benchmark, not only what was drawn of it.
+            exemplars = Exemplars(pool, benchmark.items, self.evaluation.seed)
+        return Paper(section, benchmark, items, Setting(section.form, section.shots, section.arrangements, exemplars))
+
+    def _check_judges(self) -> None:
+        """InputError where a judge is of a candidate's family and nobody allowed that."""
+        judge = self.evaluation.judge
+        made = {name: identity(model.connect) for name, model in self.evaluation.models.items()}
+        for (name, candidate), one in itertools.product(self.evaluation.candidates.items(), judge.models):
+            if kin(candidate.family or made[self._models[name]], made[one]) and not judge.same_family:
+                raise InputError(
+                    f"judge.models: {one} is of the family of candidate {name} and would favour its own; name another,"
+                    " or set `judge.same_family = true` and have the report say so"
+                )
+
+    async def sit(self, sitting: Sitting, database: Database) -> Material:
+        """Ask whatever is not in the journal yet, and put together what came of it."""
+        asked: defaultdict[str, list[Ask]] = defaultdict(list)
+        for (name, model), paper in itertools.product(self._models.items(), self.papers):
+            asked[model] += asks(name, self.evaluation.candidate(name), paper.items, paper.setting)
+        answers = await sitting.answers(asked)
+        jury = Jury(self.evaluation, self.items, answers)
+        verdicts, lost = await sitting.verdicts("judge", jury.jobs())
+        told, lost_anchors = await sitting.verdicts("anchors", jury.on_anchors(self._anchors))
+        people = [verdict for anchor in self._anchors for verdict in anchor.verdicts()]
+        about = self._about(database) | {
+            "unjudged": lost + lost_anchors,
+            "gates": [gate.model_dump(mode="json") for gate in gates(people, told)],
+        }
+        return Material(about, self.items, tuple(answers), tuple(verdicts))
+
+    def _about(self, database: Database) -> dict[str, Any]:
+        """What was asked of whom, as plain values."""
+        evaluation = self.evaluation
+        return {
+            "name": evaluation.name,
+            "psyche": version("psyche-synth"),
+            "seed": evaluation.seed,
+            "tokens": evaluation.tokens,
+            "candidates": {name: self._candidate(name) for name in evaluation.candidates},
+            "judges": [identity(evaluation.models[name].connect) for name in evaluation.judge.models],
+            "judge": evaluation.judge.model_dump(mode="json", exclude={"models", "anchors"}),
+            "solvers": evaluation.solvers,
+            "benchmarks": [_benchmark(paper) for paper in self.papers],
+            "leaks": [leak.model_dump(mode="json") for leak in self._leaks()],
+            "spent": Journal(database).totals(),
+        }
+
+    def _candidate(self, name: str) -> dict[str, Any]:
+        section, role = self.evaluation.candidates[name], self.evaluation.candidate(name)
+        kept = section.model_dump(mode="json", include={"size", "group"})
+        return {"model": identity(role.endpoint.connect), **kept, "sampling": role.sampling(0)}
+
+    def _leaks(self) -> list[Leak]:
+        """What the candidates' training data give away of the items."""
+        files = [file for path in self.evaluation.trained_on for file in files_at(self._base / Path(path).expanduser())]
+        rows = (row for file in files for row in training_rows(file, file.name))
+        return leaks(self.items.values(), rows) if files else []
+
+
+def drawn(items: Sequence[Item], size: int | None, seed: int) -> tuple[Item, ...]:
+    """So many items, of each column its share, drawn by a seed; all of them where there are no more."""
+    if size is None or size >= len(items):
+        return tuple(items)
+    columns: defaultdict[str, list[Item]] = defaultdict(list)
+    for item in items:
+        columns[item.column].append(item)
+    shares = {name: size * len(own) / len(items) for name, own in columns.items()}
+    # What is left after rounding down goes to those that lost most by it.
+    by_rest = sorted(shares, key=lambda name: (math.floor(shares[name]) - shares[name], name))
+    left = size - sum(map(math.floor, shares.values()))
+    picked: set[str] = set()
+    for name, own in columns.items():
+        number = math.floor(shares[name]) + (name in by_rest[:left])
+        ids = sorted(item.id for item in own)
+        picked.update(random.Random(f"{seed}/{name}").sample(ids, number))
+    return tuple(item for item in items if item.id in picked)
+
+
+def _benchmark(paper: Paper) -> dict[str, Any]:
+    section, benchmark, exemplars = paper.section, paper.benchmark, paper.setting.exemplars
+    return {
+        "label": benchmark.name,
+        **section.model_dump(mode="json", include={"name", "shots", "form", "arrangements"}),
+        "digest": benchmark.digest,
+        "read": benchmark.sizes(),
+        "asked": Counter(item.column for item in paper.items),
+        "problems": benchmark.problems,
+        "repairs": [repair.model_dump(mode="json") for repair in benchmark.repairs],
+        "exemplars": exemplars and {"leaking": exemplars.leaking, "elsewhere": exemplars.elsewhere},
+    }
