@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import takewhile
 from typing import Literal, NamedTuple
 
 from psyche.agents.agent import declined
@@ -13,10 +14,9 @@ from psyche.evaluation.results import Status
 
 Form = Literal["reasoned", "letters"]
 _LEAD = re.compile(r"^[ \t#>*]*(?:最终|参考)?(?:答案|[Aa]nswer)[ \t*]*[:：][ \t*]*", re.MULTILINE)
-
-
 _THOUGHT = re.compile(r"</(?:empathy_)?think>")
 _TAG = re.compile(r"</?answer>")
+_OPTION = re.compile(r"\s*[A-J]\s*[.．、:：)）]\s*\S")
 
 
 class Reading(NamedTuple):
@@ -34,16 +34,17 @@ def read_answer(
     """Read an answer to a question with options; `own` gives the item's letter for each letter that was shown.
 
     In the form `reasoned` a text that was `cut` off is not read: half of `ABD` is `AB`. In the form `letters` the
-    first line after any thoughts is read, whatever follows. What is not read is worth nothing, as in the papers.
+    first line after any thoughts is read, or the first lines where each is an option, whatever follows. What is not
+    read is worth nothing, as in the papers.
     """
     own = own or {letter: letter for letter in item.options}
     shown = {place: item.options[letter] for place, letter in own.items()}
-    found = None
+    found, said = None, _TAG.sub("", text)
     if not refused:
         if form == "letters":
-            found = find_answer(_first_line(text, cut=cut), shown)
+            found = find_answer(_first_lines(said, cut=cut), shown)
         elif not cut:
-            found = find_answer(text, shown)
+            found = find_answer(said, shown)
     if found is None:
         status: Status = "truncated" if cut else "refused" if refused or declined(text) else "unparsable"
         return Reading(status, None, *_marks(item, None))
@@ -64,11 +65,11 @@ def prose(text: str) -> str:
     return said[leads[-1].end() if leads else 0 :].strip()
 
 
-def _first_line(text: str, *, cut: bool) -> str:
-    said = text.rpartition("</think>")[2].lstrip()
-    line, end, _ = said.partition("\n")
+def _first_lines(text: str, *, cut: bool) -> str:
+    lines = text.rpartition("</think>")[2].lstrip().split("\n")
+    first = list(takewhile(_OPTION.match, lines)) or lines[:1]
     # A line that was cut off may lack a letter.
-    return line if end or not cut else ""
+    return "" if cut and len(first) == len(lines) else "\n".join(first)
 
 
 def _marks(item: Choice, chosen: AnswerKey | None) -> tuple[float, float] | tuple[None, None]:

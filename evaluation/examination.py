@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import math
-import random
 from collections import Counter, defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,26 +13,15 @@ from psyche.corpus.errors import InputError
 from psyche.engine.database import Database
 from psyche.engine.journal import Journal
 from psyche.evaluation.anchors import gates, read_anchors
-from psyche.evaluation.asking import Ask, Setting, asks
-from psyche.evaluation.catalogue import load
-from psyche.evaluation.evaluationfile import BenchmarkSection, EvaluationFile
-from psyche.evaluation.exemplars import Exemplars, files_at, read_pool
+from psyche.evaluation.asking import Ask, asks
+from psyche.evaluation.evaluationfile import EvaluationFile
+from psyche.evaluation.exemplars import files_at
 from psyche.evaluation.families import kin
-from psyche.evaluation.items import Benchmark, Choice, Item
 from psyche.evaluation.jury import Jury
 from psyche.evaluation.leakage import Leak, leaks, training_rows
 from psyche.evaluation.material import Material
+from psyche.evaluation.papers import Paper, set_paper
 from psyche.evaluation.sitting import Sitting
-
-
-@dataclass(frozen=True)
-class Paper:
-    """A benchmark as candidates get it: the items that were drawn, and how they are asked."""
-
-    section: BenchmarkSection
-    benchmark: Benchmark
-    items: tuple[Item, ...]
-    setting: Setting
 
 
 class Examination:
@@ -45,30 +30,11 @@ class Examination:
     def __init__(self, evaluation: EvaluationFile, base: Path) -> None:
         self.evaluation = evaluation
         self._base = base
-        self.papers = [self._paper(section) for section in evaluation.benchmarks]
+        self.papers = [set_paper(section, base, evaluation.seed) for section in evaluation.benchmarks]
         self.items = {item.id: item for paper in self.papers for item in paper.items}
         self._models = {name: evaluation.model_of(name) for name in evaluation.candidates}
         self._anchors = read_anchors(base / evaluation.judge.anchors) if evaluation.judge.anchors else []
         self._check_judges()
-
-    def _paper(self, section: BenchmarkSection) -> Paper:
-        """Read a benchmark, draw its items and what exemplars they need."""
-        benchmark = load(
-            section.name,
-            self._base / Path(section.path).expanduser(),
-            label=section.label or section.name,
-            language=section.language,
-            columns=section.columns,
-        )
-        items = drawn(benchmark.items, section.sample, self.evaluation.seed)
-        exemplars = None
-        if any(section.shots) and any(isinstance(item, Choice) for item in items):
-            if section.exemplars is None:
-                raise InputError(f"benchmarks.{section.name}: shots without `exemplars`; name a bank to draw them from")
-            pool = read_pool(self._base / Path(section.exemplars).expanduser(), section.language)
-            # What is kept out of the exemplars is all of the benchmark, not only what was drawn of it.
-            exemplars = Exemplars(pool, benchmark.items, self.evaluation.seed)
-        return Paper(section, benchmark, items, Setting(section.form, section.shots, section.arrangements, exemplars))
 
     def _check_judges(self) -> None:
         """InputError where a judge is of a candidate's family and nobody allowed that."""
@@ -124,25 +90,6 @@ class Examination:
         files = [file for path in self.evaluation.trained_on for file in files_at(self._base / Path(path).expanduser())]
         rows = (row for file in files for row in training_rows(file, file.name))
         return leaks(self.items.values(), rows) if files else []
-
-
-def drawn(items: Sequence[Item], size: int | None, seed: int) -> tuple[Item, ...]:
-    """So many items, of each column its share, drawn by a seed; all of them where there are no more."""
-    if size is None or size >= len(items):
-        return tuple(items)
-    columns: defaultdict[str, list[Item]] = defaultdict(list)
-    for item in items:
-        columns[item.column].append(item)
-    shares = {name: size * len(own) / len(items) for name, own in columns.items()}
-    # What is left after rounding down goes to those that lost most by it.
-    by_rest = sorted(shares, key=lambda name: (math.floor(shares[name]) - shares[name], name))
-    left = size - sum(map(math.floor, shares.values()))
-    picked: set[str] = set()
-    for name, own in columns.items():
-        number = math.floor(shares[name]) + (name in by_rest[:left])
-        ids = sorted(item.id for item in own)
-        picked.update(random.Random(f"{seed}/{name}").sample(ids, number))
-    return tuple(item for item in items if item.id in picked)
 
 
 def _benchmark(paper: Paper) -> dict[str, Any]:
