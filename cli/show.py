@@ -31,13 +31,14 @@ from psyche.corpus.records import (
     Topic,
     before,
 )
-from psyche.engine.archive import Archive, Result
+from psyche.engine.archive import Archive
 from psyche.engine.database import Database
 from psyche.engine.export import Export
 from psyche.engine.holdout import remembered
 from psyche.engine.journal import Call, Journal
 from psyche.engine.ledger import Ledger
 from psyche.engine.stages import Route
+from psyche.evaluation.material import ABOUT, ANSWERS, read_material
 
 
 def status_command(run: Path | None) -> None:
@@ -69,8 +70,12 @@ def why_command(prefix: str, run: Path | None) -> None:
 
 
 def trace_command(prefix: str, run: Path | None) -> None:
-    """Print the calls made for a record and for what it was made from."""
-    with Database(run_directory(run) / "run.db", writable=False) as database:
+    """Print the calls made for a record and for what it was made from; of an evaluation, those for an item."""
+    directory = run_directory(run)
+    if (directory / ABOUT).is_file():
+        _trace_answers(directory, prefix)
+        return
+    with Database(directory / "run.db", writable=False) as database:
         archive, journal = Archive(database), Journal(database)
         record = archive.load(one(archive, prefix))
         found = False
@@ -78,9 +83,27 @@ def trace_command(prefix: str, run: Path | None) -> None:
             for result in archive.results(known.id):
                 for call in journal.calls(list(result.calls)):
                     found = True
-                    _tell_call(result, call)
+                    _tell_call(result.stage, call)
         if not found:
             console.print(f"{record.id}: no model was asked about this record")
+
+
+def _trace_answers(directory: Path, prefix: str) -> None:
+    """Print what each candidate was asked of an item, what it answered, and how that was read."""
+    material = read_material(directory)
+    names = sorted(name for name in material.items if name.startswith(prefix))
+    if len(names) != 1:
+        raise InputError(
+            f"{prefix}: {len(names)} items of this evaluation begin so; see items in {directory / ANSWERS}"
+        )
+    with Database(directory / "run.db", writable=False) as database:
+        for answer in (answer for answer in material.answers if answer.item == names[0]):
+            for call in Journal(database).calls([answer.call]):
+                _tell_call(f"{answer.candidate}, {answer.shots} exemplars, arrangement {answer.arrangement}", call)
+            read = f"{answer.status}: {answer.chosen or answer.detail}".rstrip(": ")
+            console.print(
+                f"{read}; standard {answer.standard}, elastic {answer.elastic}\n", soft_wrap=True, markup=False
+            )
 
 
 def export_command(run: Path | None, to: Path | None) -> None:
@@ -227,9 +250,9 @@ def _refinement(item: ReasoningItem) -> list[str]:
     return lines
 
 
-def _tell_call(result: Result, call: Call) -> None:
+def _tell_call(stage: str, call: Call) -> None:
     reply = call.reply
-    console.rule(Text(f"{result.stage} · {call.role} · {call.model}"), align="left")
+    console.rule(Text(f"{stage} · {call.role} · {call.model}"), align="left")
     sampling: dict[str, Any] = call.request["sampling"]
     drawn = ", ".join(f"{name} {value}" for name, value in sampling.items())
     console.print(f"call {call.key[:16]}, sample {call.request['sample']}, {drawn}", style="dim")
