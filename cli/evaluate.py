@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich import box
@@ -11,6 +13,7 @@ from rich.table import Table
 from psyche.agents.assessor import DIMENSIONS
 from psyche.cli.progress import listen, watched
 from psyche.cli.terminal import console
+from psyche.corpus.errors import InputError, StorageError
 from psyche.engine import lock
 from psyche.engine.database import Database
 from psyche.engine.scheduler import calm_collector
@@ -40,22 +43,28 @@ def evaluate_command(file: Path, out: Path | None, *, private: bool) -> int:
         console.print(f"{paper.benchmark.name}: {sizes}; {len(paper.items)} are asked", soft_wrap=True, markup=False)
         for problem in paper.benchmark.problems:
             console.print(problem, style="bold red", soft_wrap=True, markup=False)
-    with lock.hold(directory), Database(directory / "run.db") as database:
-        material = asyncio.run(_sit(examination, database))
+    with lock.hold(directory), _written(directory):
+        with Database(directory / "run.db") as database:
+            material = asyncio.run(_sit(examination, database))
         material.write(directory)
-    _show(write_report(read_material(directory), directory, private=private), directory)
+        _show(write_report(read_material(directory), directory, private=private), directory)
     lost = any(answer.status == "failed" for answer in material.answers)
     return 1 if lost or material.about["unjudged"] else 0
 
 
 def compare_command(directories: list[Path], to: Path | None, *, private: bool) -> None:
     """Set evaluations beside each other, or report on one anew, from what is on disk."""
-    found = {directory.name: read_material(directory) for directory in directories}
-    target = to or directories[0]
-    material = together(found)
-    if len(found) > 1:
-        material.write(target)
-    _show(write_report(material, target, private=private), target)
+    found = {directory.resolve().name: read_material(directory) for directory in directories}
+    if len(found) < len(directories):
+        raise InputError("two of the directories have one name, by which candidates are told apart; rename one")
+    if len(found) > 1 and (to is None or to.resolve() in [directory.resolve() for directory in directories]):
+        raise InputError("several evaluations need `--to DIR`, another than theirs: what is in those stays as it is")
+    target, material = to or directories[0], together(found)
+    with lock.hold(target), _written(target):
+        if len(found) > 1:
+            material.write(target)
+            material = read_material(target)
+        _show(write_report(material, target, private=private), target)
 
 
 def list_command() -> None:
@@ -73,6 +82,16 @@ def list_command() -> None:
             f"mind: {entry.traps}",
         ):
             console.print(f"  {line}", soft_wrap=True, markup=False)
+
+
+@contextmanager
+def _written(directory: Path) -> Iterator[None]:
+    """StorageError where a file cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        told = f"{directory}: cannot be written: {error.strerror or error}"
+        raise StorageError(f"{told}; what was answered is recorded, run again") from error
 
 
 async def _sit(examination: Examination, database: Database) -> Material:

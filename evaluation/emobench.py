@@ -5,8 +5,7 @@ Its choices have no letters and its labels are texts. One scenario stands under 
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from psyche.corpus.options import LETTERS
 from psyche.corpus.records import Language
 from psyche.corpus.tables import read_rows
 from psyche.evaluation.catalogue import digest
-from psyche.evaluation.items import Benchmark, Choice, Item, Repair
+from psyche.evaluation.items import Benchmark, Choice, Repair
 from psyche.evaluation.questions import cluster
 
 EMOTION, CAUSE, APPLICATION = "EU emotion", "EU cause", "EA"
@@ -61,18 +60,6 @@ def read(path: Path, label: str, language: Language) -> Benchmark:
                 items += _choices(row.value, parts, label, f"{name}, {row.place}", repairs)
     whole = digest(path, [path / name for name in _PARTS])
     return Benchmark(name=label, items=tuple(items), repairs=tuple(repairs), digest=whole)
-
-
-def both_right(items: Iterable[Item], marks: Mapping[str, float]) -> dict[str, float]:
-    """What EmoBench calls right in EU, by the place of a row: 1.0 where emotion and cause are both, else 0.0.
-
-    `marks` are those of the items by id. A row of which one is not marked is left out.
-    """
-    found: defaultdict[str, dict[str, float]] = defaultdict(dict)
-    for item in items:
-        if item.column in (EMOTION, CAUSE) and item.id in marks:
-            found[item.place][item.column] = marks[item.id]
-    return {place: float(all(mark == 1 for mark in pair.values())) for place, pair in found.items() if len(pair) == 2}
 
 
 def _malformed(row: Any, parts: Mapping[str, tuple[str, str]]) -> str:

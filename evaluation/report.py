@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from psyche.agents.assessor import DIMENSIONS
 from psyche.engine.writing import write
 from psyche.evaluation.anchors import Gate, advisory, gates
 from psyche.evaluation.bias import biases
@@ -66,7 +67,12 @@ def scores(material: Material) -> Scores:
 def write_report(material: Material, directory: Path, *, private: bool = False) -> Scores:
     """Write scores, tables, plots and page into the directory, whatever was there before."""
     found, candidates = scores(material), _candidates(material)
-    beneath = [table for table in published() if table.benchmark in _names(material)]
+    beneath = [
+        table.model_copy(update={"benchmark": one["label"]})
+        for one in _benchmarks(material)
+        for table in published()
+        if table.benchmark == one["name"]
+    ]
     shown = tables(found.figures, found.differences, candidates, beneath)
     judged = _judge_tables(material, found)
     for name, set_as in (("tables.md", markdown), ("tables.tex", latex)):
@@ -145,13 +151,21 @@ def _judge_tables(material: Material, found: Scores) -> list[Table]:
         )
         for one in found.gates
     ]
-    criteria = dict.fromkeys(one.criterion for one in found.agreement)
-    unsure = [name for name in criteria if advisory(name, material.about["judges"], found.gates)]
-    note = f"Advice only, for no judge of it was found near enough to people: {', '.join(unsure)}."
+    told = dict.fromkeys(criterion for one in material.verdicts if one.by == "model" for criterion in _criteria(one))
+    unsure = [name for name in told if advisory(name, material.about["judges"], found.gates)]
+    note = f"Advice only, for not every judge of it was found near enough to people: {', '.join(unsure)}."
     heads = ("Criterion", "Judge", "Other judge", "Measure", "Value", "95 %", "Items")
     gate_heads = ("Judge", "Criterion", "Kappa", "95 %", "Unsafe found", "Items", "Gate")
-    made = [_words("Agreement of judges", heads, agreed, (note,) if unsure else ())]
-    return [table for table in (*made, _words("Judges against people", gate_heads, gated, ())) if table.rows]
+    made = (
+        _words("Agreement of judges", heads, agreed, (note,) if unsure else ()),
+        _words("Judges against people", gate_heads, gated, ()),
+    )
+    return [table for table in made if table.rows or table.notes]
+
+
+def _criteria(verdict: Verdict) -> Sequence[str]:
+    """What a verdict is about, as gates have it."""
+    return DIMENSIONS if verdict.task == "counselling" else (verdict.task,)
 
 
 def _verdict(found: Gate) -> str:
@@ -227,10 +241,6 @@ def _candidates(material: Material) -> dict[str, CandidateSection]:
 def _benchmarks(material: Material) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = material.about["benchmarks"]
     return found
-
-
-def _names(material: Material) -> set[str]:
-    return {one["name"] for one in _benchmarks(material)}
 
 
 def _told(sampling: Mapping[str, Any]) -> str:

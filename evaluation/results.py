@@ -68,9 +68,9 @@ class Figure(Value):
     """One number. `low` and `high` bound its 95 % interval, None where there is none; `n` is the number of items.
 
     `column` is a column of the benchmark, `macro` or `micro`; `subset` is empty for all items of it. Shares and
-    accuracies are from 0 to 1. `metric` is one of: `standard`, `elastic`; the shares `truncated`, `refused`,
-    `unparsable`, `failed`; `rouge1`, `rougeL`, `bleu4`; `points`; a counselling dimension; `win1` and up, `rank`; of
-    arrangements `consistency`, `robust`, `fixed`, `rstd`, `chose A`, `gold A` and so on; `joint`.
+    accuracies are from 0 to 1. `metric` is one of: `standard`, `elastic`, `joint`; the shares `read`, `truncated`,
+    `refused`, `unparsable`, `failed`; `rouge1`, `rougeL`, `bleu4`; `points`; a counselling dimension; `win1` and up,
+    `rank`; of arrangements `consistency`, `robust`, `fixed`, `rstd`, `chose A`, `gold A` and so on.
     """
 
     candidate: str

@@ -272,14 +272,6 @@ def test_a_row_that_lacks_something_is_left_out_and_told(tmp_path: Path, change:
     assert told(read) == {"malformed_item": "EU.jsonl, line 1"}
 
 
-@pytest.mark.parametrize(("marks", "expected"), [((1, 1), 1.0), ((1, 0), 0.0), ((0, 0), 0.0)])
-def test_emotion_and_cause_count_only_together(tmp_path: Path, marks: tuple[int, int], expected: float) -> None:
-    items = emotions(tmp_path).items
-    given = {item.id: float(mark) for item, mark in zip(items, (*marks, 1), strict=True)}
-    assert emobench.both_right(items, given) == {"EU.jsonl, line 1": expected}
-    assert emobench.both_right(items[1:], given) == {}
-
-
 def psychology(path: Path, *rows: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join((",Question,A,B,C,D,Answer", *rows)) + "\n", "utf-8")

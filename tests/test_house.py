@@ -59,7 +59,13 @@ async def test_the_readme_commands_run(tmp_path: Path) -> None:
         path = run_file(tmp_path, server.url, 16)
         await psyche("run", path, cwd=tmp_path)
         record = rows(tmp_path / "runs" / "trial" / "export" / "sft.jsonl")[0]["id"]
+        (tmp_path / "evaluation.toml").write_text(
+            f'name = "trial"\nbenchmarks = [{{ name = "bank", path = "bank.json" }}]\n'
+            f'models.it.connect = "compatible:it@{server.url}"\ncandidates.it = {{}}\n',
+            "utf-8",
+        )
         given = {"RUN.toml": str(path), "ID": record, "FILE": "bank.json", "SOURCE": "bank.json"}
+        given |= {"EVALUATION.toml": "evaluation.toml", "DIR": "evaluations/trial"}
         for command, *words in commands():
             if command == "make":
                 dry = subprocess.run(["make", "-n", *words], cwd=ROOT, capture_output=True, check=False)
