@@ -24,7 +24,7 @@ from psyche.evaluation.examination import Examination
 from psyche.evaluation.headings import shown
 from psyche.evaluation.material import Material, read_material
 from psyche.evaluation.merging import together
-from psyche.evaluation.report import Scores, write_report
+from psyche.evaluation.report import Scores, losses, write_report
 from psyche.evaluation.results import MACRO, MICRO
 from psyche.evaluation.sitting import Sitting
 
@@ -47,7 +47,7 @@ def evaluate_command(file: Path, out: Path | None, *, private: bool) -> int:
         with Database(directory / "run.db") as database:
             material = asyncio.run(_sit(examination, database))
         material.write(directory)
-        _show(write_report(read_material(directory), directory, private=private), directory)
+        _show(write_report(read_material(directory), directory, private=private), losses(material), directory)
     lost = any(answer.status == "failed" for answer in material.answers)
     return 1 if lost or material.about["unjudged"] else 0
 
@@ -64,7 +64,7 @@ def compare_command(directories: list[Path], to: Path | None, *, private: bool) 
         if len(found) > 1:
             material.write(target)
             material = read_material(target)
-        _show(write_report(material, target, private=private), target)
+        _show(write_report(material, target, private=private), losses(material), target)
 
 
 def list_command() -> None:
@@ -102,8 +102,8 @@ async def _sit(examination: Examination, database: Database) -> Material:
         return await examination.sit(sitting, database)
 
 
-def _show(found: Scores, directory: Path) -> None:
-    """The chief figures of each candidate, a line a setting; whatever else there is, is in the files."""
+def _show(found: Scores, lost: list[str], directory: Path) -> None:
+    """The chief figures of each candidate, what is missing, and where all the rest is."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for column in ("candidate", "benchmark", "shots", "metric", MACRO, MICRO):
         table.add_column(column, justify="right" if column in (MACRO, MICRO, "shots") else "left", overflow="fold")
@@ -116,5 +116,7 @@ def _show(found: Scores, directory: Path) -> None:
     for words, row in sorted(rows.items(), key=lambda entry: (entry[0][1:3], CHIEF.index(entry[0][3]))):
         table.add_row(*words, row.get(MACRO, ""), row.get(MICRO) or next(iter(row.values())))
     console.print(table)
+    for line in lost:
+        console.print(line, style="bold red", soft_wrap=True, markup=False)
     for name in ("index.html", "tables.md", "tables.tex", "scores.json"):
         console.print(str(directory / name), soft_wrap=True, markup=False)

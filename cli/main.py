@@ -139,7 +139,7 @@ def evaluate(
 @app.command()
 def compare(
     directories: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Directories of evaluations.")],
-    to: Annotated[Path | None, typer.Option(metavar="DIR", help="Target; the first one by default.")] = None,
+    to: Annotated[Path | None, typer.Option(metavar="DIR", help="Target; needed for several, else DIR itself.")] = None,
     private: Annotated[bool, typer.Option("--private", help="Put what help-seekers wrote on the page, too.")] = False,
 ) -> None:
     """Set evaluations beside each other, or report on one anew; no model is asked."""

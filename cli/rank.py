@@ -24,8 +24,12 @@ def rank_command(directory: Path, reviewer: str) -> None:
         raise InputError("--as: say who ranks, in letters")
     material = read_material(directory)
     every = lots(material.items, material.answers)
-    done = {one.item for one in material.verdicts if one.by == "person" and one.judge == reviewer}
-    waiting = [lot for lot in random.Random(reviewer).sample(every, len(every)) if lot.item.id not in done]
+    done = {(one.item, *sorted(one.scores)) for one in material.verdicts if (one.by, one.judge) == ("person", reviewer)}
+    waiting = [
+        lot
+        for lot in random.Random(reviewer).sample(every, len(every))
+        if (lot.item.id, *sorted([*lot.replies, *lot.absent])) not in done
+    ]
     if not waiting:
         console.print(f"nothing waits for {escape(reviewer)}")
     for number, lot in enumerate(waiting, 1):

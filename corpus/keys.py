@@ -23,9 +23,13 @@ _FALSE = {"错", "错误", "否", "×", "✗", "✘", "false", "f", "no"}
 # A gold answer with more than this, or with a full stop inside, is prose and no blank.
 _LONGEST_BLANK = 40
 
+# The words that statements are made of, as traditional texts have them.
+_SIMPLIFIED = str.maketrans("選擇項應題為確標參綜則", "选择项应题为确标参综则")
+
 # Nothing is given back (`*+`, `(?>`): a statement about "A, B" is never cut back to one about "A", and a model that
 # prints spaces without end is read in linear time.
-_GAP = r"[^\S\n]*+(?:[、,;&和及与+]|and\b)?+[^\S\n]*+"
+_SPACE = r"[^\S\n]*+"
+_GAP = rf"{_SPACE}(?:[)\]】]?+(?:选?项)?+{_SPACE}(?:[、,;&和及与+]|and\b){_SPACE}(?:选项)?+[(\[【]?+)?+{_SPACE}"
 _RUN = rf"(?>[A-Z](?:{_GAP}[A-Z](?![a-z]))*)"
 _BARE_RUN = r"[A-Za-z](?:[\s、,;&和及与+]*+[A-Za-z])*+"
 _LEAD = r"(?:(?:正确|参考|标准|最终)?答案|(?:the )?(?:correct |final )?answer|[故应]?选择?)"
@@ -132,7 +136,8 @@ def find_answer(text: str, options: Mapping[str, str], kind: KeyKind = "choice")
     if "<think>" in said or not _fold(flat):
         return None
     if kind == "choice":
-        letters = _bare_letters(flat, options) or _stated_letters(flat, options)
+        simple = {letter: option.translate(_SIMPLIFIED) for letter, option in options.items()}
+        letters = _chosen_letters(flat.translate(_SIMPLIFIED), simple)
         return AnswerKey(kind="choice", value=letters) if letters else None
     if kind == "open":
         return AnswerKey(kind="open", value=(said.strip(),))
@@ -168,6 +173,24 @@ def _with_text(flat: str, options: Mapping[str, str]) -> set[str]:
     after = (led[1], said[led.end() :]) if led else None
     texts = {letter: text for letter, option in options.items() if (text := _fold(option))}
     return {letter for letter, text in texts.items() if said == text or after == (letter.casefold(), text)}
+
+
+def _chosen_letters(flat: str, options: Mapping[str, str]) -> tuple[str, ...]:
+    """The letters that a text consists of or states; all options one after the other are the question over again."""
+    alone = _without_texts(flat, options)
+    listed = _bare_letters(alone, options)
+    if len(listed) == len(options):
+        listed = ()
+    return _bare_letters(flat, options) or listed or _stated_letters(alone, options)
+
+
+def _without_texts(flat: str, options: Mapping[str, str]) -> str:
+    """Letters alone where each was followed by the text of its option: `A、C` of `A. 感觉；C（记忆）`."""
+    for letter, option in options.items():
+        if words := _fold(option).split():
+            text = r"\s+".join(map(re.escape, words))
+            flat = re.sub(rf"(?<![A-Za-z]){letter}[\s.:、()\[\]【】]*+(?i:{text})(?!\w)[)\]】]?+", letter, flat)
+    return flat
 
 
 def _gold_letters(flat: str, options: Mapping[str, str]) -> tuple[str, ...]:

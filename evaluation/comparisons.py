@@ -16,7 +16,7 @@ def comparisons(figures: Sequence[Figure], differences: Sequence[Difference]) ->
     for shots, metric, baseline in dict.fromkeys((d.shots, d.metric, d.baseline) for d in differences):
         of = [d for d in differences if (d.shots, d.metric, d.baseline) == (shots, metric, baseline)]
         values = {
-            (figure.candidate, figure.column): figure.value
+            (figure.candidate, figure.column): figure
             for figure in figures
             if (figure.shots, figure.metric, figure.subset) == (shots, metric, "")
         }
@@ -36,22 +36,25 @@ def comparisons(figures: Sequence[Figure], differences: Sequence[Difference]) ->
 
 
 def _rows(
-    baseline: str, columns: Sequence[str], differences: Sequence[Difference], values: Mapping[tuple[str, str], float]
+    baseline: str, columns: Sequence[str], differences: Sequence[Difference], values: Mapping[tuple[str, str], Figure]
 ) -> Iterator[tuple[Cell, ...]]:
     found = {(d.candidate, d.column): d for d in differences}
     for name in (baseline, *dict.fromkeys(d.candidate for d in differences)):
         row = [Cell(name)]
         for column in columns:
-            value, difference = values.get((name, column)), found.get((name, column))
-            row.append(Cell(NOTHING if value is None else shown(differences[0].metric, value)))
-            row.append(_change(difference, values.get((baseline, column))) if difference else Cell(NOTHING))
+            ours, theirs = values.get((name, column)), values.get((baseline, column))
+            row.append(Cell(shown(ours.metric, ours.value) if ours else NOTHING))
+            difference = found.get((name, column))
+            row.append(_change(difference, ours, theirs) if difference and ours and theirs else Cell(NOTHING))
         yield tuple(row)
 
 
-def _change(difference: Difference, base: float | None) -> Cell:
-    relative = f"{100 * difference.value / base:+.2f}" if base else NOTHING
+def _change(difference: Difference, ours: Figure, theirs: Figure) -> Cell:
+    alike = ours.n == theirs.n == difference.n
+    relative = f"{100 * difference.value / theirs.value:+.2f}" if alike and theirs.value else NOTHING
     bounds = " to ".join(_signed(difference.metric, bound) for bound in (difference.low, difference.high))
     below = f"{_signed(difference.metric, difference.value)} ({bounds}), p {_probability(difference.p)}"
+    below += "" if alike else f", on {difference.n} items of both"
     return Cell(relative + "*" * (difference.p < _CHANCE), below)
 
 

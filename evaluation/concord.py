@@ -153,11 +153,17 @@ def _opinions(verdict: Verdict) -> Iterator[tuple[str, str, float]]:
 def _meetings(verdicts: Sequence[Verdict], one: str, other: str) -> Iterator[tuple[Verdict, Verdict]]:
     """Pairs of verdicts on the same: of one pass and the next of a judge, of the same pass of two."""
     later = 1 if one == other else 0
-    theirs = {(v.task, v.item, v.candidate, v.shots, v.passing): v for v in verdicts if v.judge == other}
+    theirs = {(*_matter(verdict), verdict.passing): verdict for verdict in verdicts if verdict.judge == other}
     for verdict in verdicts:
-        place = (verdict.task, verdict.item, verdict.candidate, verdict.shots, verdict.passing + later)
+        place = (*_matter(verdict), verdict.passing + later)
         if verdict.judge == one and place in theirs:
             yield verdict, theirs[place]
+
+
+def _matter(verdict: Verdict) -> tuple[object, ...]:
+    """What a verdict is on; rankings are on the same only if they are of the same candidates."""
+    ranked = frozenset(verdict.scores if verdict.task == "ranking" else ())
+    return verdict.task, verdict.item, verdict.candidate, verdict.shots, ranked
 
 
 def _best(verdict: Verdict) -> frozenset[str]:

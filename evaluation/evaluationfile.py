@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Self, TypeVar
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from psyche.agents.agent import Role
 from psyche.corpus.records import Language
@@ -18,7 +18,26 @@ JUDGES = ("marker", "assessor", "juror")
 PAPER = {"temperature": 0.0, "top_p": 0.95, "max_tokens": 1024}
 """How Psyche-R1 has candidates sample (appendix C.2), for what a role leaves out."""
 JUDGE_TOKENS = 2048
-Name = Annotated[str, Field(max_length=100, pattern=r"^\w[\w.-]*$")]
+LONGEST_NAME = 100
+T = TypeVar("T")
+
+
+def _short(name: str) -> str:
+    """Two names and what else a file is called must fit into the 255 bytes of a file's name."""
+    if len(name.encode()) > LONGEST_NAME:
+        raise ValueError(f"longer than {LONGEST_NAME} bytes, which file names are made of; shorten it")
+    return name
+
+
+def _once(values: tuple[T, ...]) -> tuple[T, ...]:
+    """What stands twice would count twice."""
+    for value in values:
+        if values.count(value) > 1:
+            raise ValueError(f"{value} stands there twice; name it once")
+    return values
+
+
+Name = Annotated[str, Field(pattern=r"^\w[\w.-]*$"), AfterValidator(_short)]
 
 
 class BenchmarkSection(Section):
@@ -32,7 +51,9 @@ class BenchmarkSection(Section):
     name: str
     path: str = Field(min_length=1)
     label: Name | None = None
-    shots: tuple[Annotated[int, Field(ge=0, le=20)], ...] = Field(default=(0,), min_length=1)
+    shots: Annotated[tuple[Annotated[int, Field(ge=0, le=20)], ...], AfterValidator(_once)] = Field(
+        default=(0,), min_length=1
+    )
     exemplars: str | None = None
     form: Form = "reasoned"
     arrangements: int = Field(default=1, ge=1, le=8)
@@ -57,7 +78,7 @@ class JudgeSection(Section):
     of its own family.
     """
 
-    models: tuple[str, ...] = ()
+    models: Annotated[tuple[str, ...], AfterValidator(_once)] = ()
     passes: int = Field(default=2, ge=1, le=10)
     anchors: str | None = None
     same_family: bool = False

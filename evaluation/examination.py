@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from psyche.agents.juror import MOST
 from psyche.agents.providers import identity
 from psyche.corpus.errors import InputError
 from psyche.engine.database import Database
@@ -17,6 +18,7 @@ from psyche.evaluation.asking import Ask, asks
 from psyche.evaluation.evaluationfile import EvaluationFile
 from psyche.evaluation.exemplars import files_at
 from psyche.evaluation.families import kin
+from psyche.evaluation.items import Consultation
 from psyche.evaluation.jury import Jury
 from psyche.evaluation.leakage import Leak, leaks, training_rows
 from psyche.evaluation.material import Material
@@ -35,10 +37,13 @@ class Examination:
         self._models = {name: evaluation.model_of(name) for name in evaluation.candidates}
         self._anchors = read_anchors(base / evaluation.judge.anchors) if evaluation.judge.anchors else []
         self._check_judges()
+        self._leaks = self._read_leaks()
 
     def _check_judges(self) -> None:
-        """InputError where a judge is of a candidate's family and nobody allowed that."""
-        judge = self.evaluation.judge
+        """InputError where a judge cannot rank so many, or is of a candidate's family and nobody allowed that."""
+        judge, number = self.evaluation.judge, len(self.evaluation.candidates)
+        if judge.models and number > MOST and any(isinstance(item, Consultation) for item in self.items.values()):
+            raise InputError(f"candidates: a judge ranks the replies of {MOST} at most, here are {number}; name fewer")
         made = {name: identity(model.connect) for name, model in self.evaluation.models.items()}
         for (name, candidate), one in itertools.product(self.evaluation.candidates.items(), judge.models):
             if kin(candidate.family or made[self._models[name]], made[one]) and not judge.same_family:
@@ -76,7 +81,7 @@ class Examination:
             "judge": evaluation.judge.model_dump(mode="json", exclude={"models", "anchors"}),
             "solvers": evaluation.solvers,
             "benchmarks": [_benchmark(paper) for paper in self.papers],
-            "leaks": [leak.model_dump(mode="json") for leak in self._leaks()],
+            "leaks": [leak.model_dump(mode="json") for leak in self._leaks],
             "spent": Journal(database).totals(),
         }
 
@@ -85,7 +90,7 @@ class Examination:
         kept = section.model_dump(mode="json", include={"size", "group"})
         return {"model": identity(role.endpoint.connect), **kept, "sampling": role.sampling(0)}
 
-    def _leaks(self) -> list[Leak]:
+    def _read_leaks(self) -> list[Leak]:
         """What the candidates' training data give away of the items."""
         files = [file for path in self.evaluation.trained_on for file in files_at(self._base / Path(path).expanduser())]
         rows = (row for file in files for row in training_rows(file, file.name))
@@ -102,5 +107,6 @@ def _benchmark(paper: Paper) -> dict[str, Any]:
         "asked": Counter(item.column for item in paper.items),
         "problems": benchmark.problems,
         "repairs": [repair.model_dump(mode="json") for repair in benchmark.repairs],
-        "exemplars": exemplars and {"leaking": exemplars.leaking, "elsewhere": exemplars.elsewhere},
+        "exemplars": exemplars
+        and {"leaking": exemplars.leaking, "elsewhere": exemplars.elsewhere, "digest": exemplars.digest},
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -18,7 +19,8 @@ from psyche.evaluation.items import Choice, Item
 class Exemplars:
     """Questions with keys to draw from; what stands in the items of a test is left out and counted in `leaking`.
 
-    `elsewhere` counts the draws, by subject and kind, that had to take questions of other subjects.
+    `elsewhere` counts the draws, by subject and kind, that had to take questions of other subjects. Of one `digest`,
+    the sha256 of seed and questions, the draws are the same.
     """
 
     def __init__(self, pool: Iterable[Question], items: Iterable[Item], seed: int) -> None:
@@ -31,11 +33,14 @@ class Exemplars:
         self._drawn: dict[tuple[str, str, int], tuple[Question, ...]] = {}
         self.leaking = 0
         self.elsewhere: Counter[str] = Counter()
+        known = hashlib.sha256(str(seed).encode())
         for question in sorted(pool, key=lambda one: one.id):
             if held.match(question):
                 self.leaking += 1
             elif question.options:
                 self._pools[_subject(question), question.kind].append(question)
+                known.update(question.id.encode())
+        self.digest = known.hexdigest()
 
     def draw(self, item: Choice, count: int) -> tuple[Question, ...]:
         """So many questions of the item's subject and kind, alike for all such items; first those with an analysis.
@@ -75,6 +80,8 @@ def files_at(path: Path) -> list[Path]:
 
 def read_pool(path: Path, language: Language) -> list[Question]:
     """The questions of a bank, or of all banks in a folder; InputError where there is none."""
+    if not path.exists():
+        raise InputError(f"{path}: no such file or folder to draw exemplars from")
     found: list[Question] = []
     for file in files_at(path):
         if path.is_dir() and file.suffix not in SUFFIXES:

@@ -19,7 +19,7 @@ from psyche.evaluation.tables import Cell, Table
 Key = tuple[int, str, str]
 """Shots, column and metric of a figure."""
 _MARKS = {"sum": "†", "count": "‡"}
-_MEANS = {MACRO: "the mean of the columns", MICRO: "the mean of all items"}
+_MEANS = {MACRO: "the mean of the columns that a row has figures of", MICRO: "the mean of all items"}
 
 
 class Field(NamedTuple):
@@ -142,8 +142,7 @@ def _notes(fields: Sequence[Field], lines: Sequence[Line], rows: Sequence[Sequen
     yield f"{'; '.join(parts)}."
     if any(cell.bold for row in rows for cell in row):
         yield "Bold: the best of its column, as papers set it; whether it is so beyond chance, only a comparison tells."
-    if items := _items(fields, lines):
-        yield f"Items: {items}."
+    yield f"Items: {_items(fields, lines)}."
     sources = {line.source for line in lines}
     for table in published():
         if table.name in sources:
@@ -157,7 +156,7 @@ def _notes(fields: Sequence[Field], lines: Sequence[Line], rows: Sequence[Sequen
 
 
 def _items(fields: Sequence[Field], lines: Sequence[Line]) -> str:
-    """How many items each column has, or all have together; nothing where lines differ in that."""
+    """How many items each column has, or all have together; from least to most where figures differ in that."""
     own = [line for line in lines if line.source == lines[0].source]
     sizes: defaultdict[str, set[int]] = defaultdict(set)
     for field in fields:
@@ -165,8 +164,7 @@ def _items(fields: Sequence[Field], lines: Sequence[Line]) -> str:
         sizes[column] |= {line.figures[field.key].n for line in own if field.key in line.figures}
     if len(sizes) > 1:
         sizes.pop("", None)
-    alike = all(len(of) == 1 for of in sizes.values())
-    return ", ".join(f"{column}{n}" for column, of in sizes.items() for n in of) if alike else ""
+    return ", ".join(f"{column}{' to '.join(map(str, sorted({min(of), max(of)})))}" for column, of in sizes.items())
 
 
 def _contradicting(field: Field, line: Line) -> list[Contradiction]:

@@ -27,13 +27,13 @@ def tables(
 ) -> list[Table]:
     """All tables that there are figures for, benchmark by benchmark, and last what became of the answers.
 
-    Published tables that have the columns of a benchmark are set `beneath` its own, but for ablations.
+    Published tables of a benchmark that have its columns are set `beneath` its own, but for ablations.
     """
     found: list[Table | None] = []
     for benchmark in dict.fromkeys(figure.benchmark for figure in figures):
         own = [figure for figure in figures if figure.benchmark == benchmark]
         for title, fields in _layouts(benchmark, own):
-            blocks = [*_groups(own, candidates), *_printed(fields, beneath)]
+            blocks = [*_groups(own, candidates), *_printed(fields, own, beneath)]
             found.append(grid(title, fields, blocks, with_intervals=with_intervals))
             found.append(grid(f"{title}, by subset", fields, _subsets(own, candidates), with_intervals=with_intervals))
         found += comparisons(own, [difference for difference in differences if difference.benchmark == benchmark])
@@ -167,13 +167,19 @@ def _subsets(figures: Sequence[Figure], candidates: Mapping[str, CandidateSectio
     return blocks
 
 
-def _printed(fields: Sequence[Field], beneath: Sequence[PublishedTable]) -> Iterator[Block]:
-    """The published tables all of whose columns a table has; they do not compete with its rows."""
+def _printed(fields: Sequence[Field], own: Sequence[Figure], beneath: Sequence[PublishedTable]) -> Iterator[Block]:
+    """The published tables all of whose columns a table has; they do not compete with its rows.
+
+    Their means are left out where ours are over other columns.
+    """
     columns = {field.column for field in fields} - {MACRO, MICRO}
+    marked = {figure.column for figure in own if figure.metric == "standard" and not figure.subset}
     for table in beneath:
         theirs = {head.column for head in table.heads} - {MACRO, MICRO}
-        if theirs and theirs <= columns and not table.same:
-            for block in _groups(table.figures(), table.candidates(), table.name):
+        if table.benchmark == own[0].benchmark and theirs and theirs <= columns and not table.same:
+            means = table.means_over(marked)
+            figures = [figure for figure in table.figures() if means or figure.column not in (MACRO, MICRO)]
+            for block in _groups(figures, table.candidates(), table.name):
                 heading = f"Published in {table.name}{f': {block.heading}' if block.heading else ''}"
                 yield Block(heading, [replace(line, league=None) for line in block.lines])
 

@@ -37,25 +37,32 @@ class Material:
     verdicts: tuple[Verdict, ...]
 
     def write(self, directory: Path) -> None:
-        """Write it down; rankings by people are their own and stay as they are."""
+        """Write it down; the rankings that people make in this directory are a file apart and stay as they are."""
         items = ({"type": type(item).__name__, **item.model_dump(mode="json")} for item in self.items.values())
-        machines = (verdict.model_dump(mode="json") for verdict in self.verdicts if verdict.by == "model")
         write(directory / ITEMS, items)
         write(directory / ANSWERS, (answer.model_dump(mode="json") for answer in self.answers))
-        write(directory / VERDICTS, machines)
+        write(directory / VERDICTS, (verdict.model_dump(mode="json") for verdict in self.verdicts))
         write(directory / ABOUT, [orjson.dumps(self.about, option=orjson.OPT_INDENT_2).decode()])
 
 
 def read_material(directory: Path) -> Material:
-    """What a directory holds; InputError where it is none of an evaluation, or a line cannot be read."""
+    """What a directory holds; InputError where it is none of an evaluation, or a line cannot be read.
+
+    Rankings outlive another sample or another candidate: those of what is no longer there are left out.
+    """
     if not (directory / ABOUT).is_file():
         raise InputError(f"{directory}: no evaluation here; start one with `psyche evaluate`")
-    items = [_item(row, place) for row, place in _rows(directory / ITEMS)]
+    try:
+        about = orjson.loads((directory / ABOUT).read_bytes())
+    except orjson.JSONDecodeError as error:
+        raise InputError(f"{directory / ABOUT}: not JSON: {error}; evaluate anew") from error
+    items = {item.id: item for row, place in _rows(directory / ITEMS) for item in [_item(row, place)]}
     answers = tuple(_row(Answer, row, place) for row, place in _rows(directory / ANSWERS))
     told = [*_rows(directory / VERDICTS), *_rows(directory / RANKINGS)]
-    verdicts = tuple(_row(Verdict, row, place) for row, place in told)
-    about = orjson.loads((directory / ABOUT).read_bytes())
-    return Material(about, {item.id: item for item in items}, answers, verdicts)
+    verdicts = (_row(Verdict, row, place) for row, place in told)
+    there = {answer.candidate for answer in answers}
+    kept = (one for one in verdicts if one.item in items and (one.task != "ranking" or {*one.scores} <= there))
+    return Material(about, items, answers, tuple(kept))
 
 
 def _item(row: Any, place: str) -> Item:

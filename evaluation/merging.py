@@ -15,18 +15,21 @@ from psyche.evaluation.results import Answer, Verdict
 def together(materials: Mapping[str, Material]) -> Material:
     """What several evaluations left, by the name of each; the first candidate of the first is the baseline.
 
-    A candidate of a name that several have is called NAME@EVALUATION. Seed and tokens are the first one's. InputError
-    where they read different files as one benchmark, or asked it in different forms.
+    A candidate of a name that several have is called NAME@EVALUATION. Seed and tokens are the first one's, solvers
+    those of the first that has any. InputError where they read different files as one benchmark, or asked it in
+    different forms or with other exemplars.
     """
     (_, first), *_ = materials.items()
     if len(materials) == 1:
         return first
     every = Counter(name for material in materials.values() for name in material.about["candidates"])
-    about: dict[str, Any] = {**first.about, "name": " and ".join(materials), "candidates": {}}
-    for key in ("judges", "solvers", "leaks", "gates"):
+    about: dict[str, Any] = {**first.about, "name": " and ".join(materials), "candidates": {}, "solvers": []}
+    for key in ("judges", "leaks", "gates"):
         about[key] = _distinct(one for material in materials.values() for one in material.about[key])
     about["benchmarks"] = _benchmarks(materials)
     about["unjudged"] = sum(material.about["unjudged"] for material in materials.values())
+    kin = any(material.about["judge"]["same_family"] for material in materials.values())
+    about["judge"] = {**first.about["judge"], "same_family": kin}
     about["spent"] = _spent(materials)
     items: dict[str, Item] = {}
     answers: list[Answer] = []
@@ -34,10 +37,12 @@ def together(materials: Mapping[str, Material]) -> Material:
     for name, material in materials.items():
         called = {one: f"{one}@{name}" if every[one] > 1 else one for one in material.about["candidates"]}
         about["candidates"] |= {called[one]: told for one, told in material.about["candidates"].items()}
+        about["solvers"] = about["solvers"] or [called[one] for one in material.about["solvers"]]
         items |= material.items
         answers += [one.model_copy(update={"candidate": called[one.candidate]}) for one in material.answers]
         verdicts += [_renamed(one, called) for one in material.verdicts]
-    about["solvers"] = [name for name in about["solvers"] if name in about["candidates"]]
+    for one in about["benchmarks"]:
+        one["asked"] = Counter(item.column for item in items.values() if item.benchmark == one["label"])
     return Material(about, items, tuple(answers), tuple(verdicts))
 
 
@@ -50,7 +55,12 @@ def _benchmarks(materials: Mapping[str, Material]) -> list[dict[str, Any]]:
             for key in ("digest", "form"):
                 if known[key] != one[key]:
                     raise InputError(f"{name}: {one['label']} is of another {key}; compare what was asked alike")
+            shown = {of["exemplars"]["digest"] for of in (known, one) if of["exemplars"]}
+            if len(shown) > 1:
+                raise InputError(f"{name}: {one['label']} has other exemplars; compare what was asked alike")
             known["shots"] = sorted({*known["shots"], *one["shots"]})
+            known["arrangements"] = max(known["arrangements"], one["arrangements"])
+            known["exemplars"] = known["exemplars"] or one["exemplars"]
     return list(found.values())
 
 

@@ -128,6 +128,8 @@ def _size(sitting: _Sitting) -> Canvas | None:
 def _printed(sitting: _Sitting, table: PublishedTable) -> Iterator[Point]:
     """What a table of a paper says of models of known size."""
     models = table.candidates()
+    if not table.means_over(f.column for f in sitting.figures if f.metric == "standard" and not f.subset):
+        return
     for f in table.figures():
         size = models[f.candidate].size
         if size and (f.benchmark, f.shots, f.column, f.metric) == (sitting.benchmark, sitting.shots, MACRO, "standard"):

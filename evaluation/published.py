@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import resources
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from psyche.corpus.records import Value
 from psyche.evaluation.evaluationfile import CandidateSection
-from psyche.evaluation.results import Figure
+from psyche.evaluation.results import MACRO, MICRO, Figure
 
 
 class Head(NamedTuple):
@@ -60,6 +60,11 @@ class PublishedTable(Value):
             for rows in self.groups.values()
             for row in rows
         }
+
+    def means_over(self, columns: Iterable[str]) -> bool:
+        """Whether its means are over these columns, and no others: else ours are no match for them."""
+        theirs = {head.column for head in self.heads if head.metric == "standard"}
+        return theirs - {MACRO, MICRO} == {*columns} - {MACRO, MICRO}
 
     def figures(self) -> list[Figure]:
         """The numbers as figures like ours, shares from 0 to 1."""

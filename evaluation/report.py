@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -211,12 +212,23 @@ def _summary(material: Material) -> list[str]:
             lines.append(
                 f"{one['label']}: {many} exemplars are of another subject, for want of such of the item's own."
             )
-    if failed := sum(answer.status == "failed" for answer in material.answers):
-        lines.append(f"{failed} requests brought no answer and count as wrong; evaluate again to ask them again.")
-    if about["unjudged"]:
-        lines.append(f"{about['unjudged']} times a judge gave no usable verdict; these do not count.")
+    lines += losses(material)
     if about["judges"] and about["judge"]["same_family"]:
         lines.append("Judges of a candidate's own family were allowed.")
+    return lines
+
+
+def losses(material: Material) -> list[str]:
+    """How many answers and verdicts are missing, a line each."""
+    lines = []
+    if failed := sum(answer.status == "failed" for answer in material.answers):
+        told = f"{failed} requests brought no answer and count as wrong"
+        lines.append(f"{told}; `detail` in answers.jsonl says why, evaluate again to ask them again.")
+    chosen = [one for one in material.answers if isinstance(material.items[one.item], Choice)]
+    fates = Counter((one.candidate, one.status) for one in chosen if one.status not in ("read", "failed"))
+    lines += [f"{name}: {count} answers are {status} and count as wrong." for (name, status), count in fates.items()]
+    if unjudged := material.about["unjudged"]:
+        lines.append(f"{unjudged} times a judge gave no usable verdict; these do not count.")
     return lines
 
 

@@ -111,6 +111,14 @@ def test_columns_on_the_same_vignettes_are_not_taken_for_independent() -> None:
     assert width(apart) == pytest.approx(width(shared) / math.sqrt(2), rel=0.1)
 
 
+def test_a_macro_mean_of_items_all_alike_is_as_sure_as_its_small_columns_let_it_be() -> None:
+    columns = ["a"] * 90 + ["b"] * 10
+    ones, clusters = [1.0] * 100, [""] * 100
+    micro, macro = (interval(ones, clusters, columns, weights=weights, seed=1)[0] for weights in ("micro", "macro"))
+    assert micro == pytest.approx(100 / (100 + 3.8415), abs=1e-4)
+    assert macro == pytest.approx(36 / (36 + 3.8415), abs=1e-4)
+
+
 @pytest.mark.parametrize("count", [1, 2, 30, 3_863])
 @pytest.mark.parametrize("value", [0.0, 1.0])
 def test_where_all_items_are_alike_the_interval_is_wilsons(count: int, value: float) -> None:

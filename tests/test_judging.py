@@ -174,6 +174,11 @@ def test_a_ranking_flips_where_another_reply_wins() -> None:
     assert measured(found, one="j", other="j")["alike"] == pytest.approx(1 / 3)
 
 
+def test_rankings_of_other_candidates_are_not_held_against_each_other() -> None:
+    told = [ranking("a", order, passing=passing) for passing in (0, 1) for order in ("xy", "zw")]
+    assert measured(agreement(told))["flips"] == 0
+
+
 def answer(candidate: str, text: str) -> Answer:
     return Answer(candidate=candidate, item="a", shots=0, status="read", text=text)
 

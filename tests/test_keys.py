@@ -115,6 +115,14 @@ def test_prose_is_an_open_key_as_printed() -> None:
         ("答案是A。经过复核，答案是B。", "B"),
         ("不选A，选B", "B"),
         ("答案：A、B\nC选项错误", "AB"),
+        ("答案：A. 自觉性 C. 自制性", "AC"),
+        ("答案：A（自觉性）、C（自制性）。", "AC"),
+        ("答案：\nA. 自觉性\nC. 自制性", "AC"),
+        ("A．自觉性\nC．自制性", "AC"),
+        ("答案：A选项、C选项", "AC"),
+        ("The final answer is (A) and (C).", "AC"),
+        ("本題應選AC。", "AC"),
+        ("正確答案：選擇A和C", "AC"),
     ],
 )
 def test_the_last_explicit_statement_is_the_answer(text: str, letters: str) -> None:
@@ -147,6 +155,7 @@ def test_the_last_explicit_statement_is_the_answer(text: str, letters: str) -> N
         "If the answer is A, we are lost",
         "Answer: A person's sense of self",
         "<think>答案是A",
+        "A. 自觉性\nB. 果断性\nC. 自制性\nD. 坚韧性",
     ],
 )
 def test_what_is_not_plainly_stated_is_no_answer(text: str) -> None:

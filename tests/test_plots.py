@@ -126,12 +126,14 @@ def test_models_of_unknown_size_are_not_set_against_size(tmp_path: Path) -> None
 
 
 def test_published_scores_stand_beside_ours_with_their_source(tmp_path: Path) -> None:
-    found = plots([figure()], {"one": SMALL}, tmp_path, published())
-    (svg,) = (path.read_text("utf-8") for path in found if path.suffix == ".svg")
-    shown = words(svg)
+    parts = [f"{part} {kind}" for part in ("case", "moral", "theory") for kind in ("single", "multiple")]
+    own = [figure(column=column) for column in (*parts, MACRO)]
+    found = plots(own, {"one": SMALL}, tmp_path, published())
+    shown = words(next(path.read_text("utf-8") for path in found if path.name == "pceb-0-shot-size.svg"))
     assert {"one", "Psyche-R1", "DeepSeek-R1"} <= {*shown}
     assert "GPT-4o" not in shown, "its size is unknown"
     assert "billions of parameters (grey: Psyche-R1, Table 1)" in shown
+    assert plots([figure()], {"one": SMALL}, tmp_path, published()) == [], "published is the mean of six columns"
     assert plots([figure(shots=5)], {"one": SMALL}, tmp_path, published()) == [], "published is the zero-shot score"
 
 

@@ -228,6 +228,21 @@ def test_who_gave_no_reply_is_not_shown_and_is_last(tmp_path: Path, terminal: Te
     assert len(kept.shown) == 3
 
 
+def test_what_was_ranked_without_a_candidate_waits_again_with_it(tmp_path: Path, terminal: Terminal) -> None:
+    terminal.rank("1 2 3", "q")
+    Material({}, ITEMS, (*ANSWERED, *(answer("four", item, "会好的。") for item in ITEMS)), ()).write(tmp_path)
+    assert "1 of 4" in terminal.rank("q")
+
+
+def test_rankings_of_what_is_no_longer_there_do_not_count(tmp_path: Path, terminal: Terminal) -> None:
+    terminal.rank("1 2 3", "1 2 3", "q")
+    first, second = terminal.kept
+    Material({}, {name: ITEMS[name] for name in ITEMS if name != first.item}, tuple(ANSWERED), ()).write(tmp_path)
+    assert terminal.kept == [second]
+    Material({}, ITEMS, tuple(one for one in ANSWERED if one.candidate != "two"), ()).write(tmp_path)
+    assert terminal.kept == []
+
+
 @pytest.mark.parametrize("reviewer", ["", " ", "li\n", "\ud83d"])
 def test_a_reviewer_has_a_name_that_can_be_written_down(terminal: Terminal, reviewer: str) -> None:
     with pytest.raises(InputError, match="say who ranks"):

@@ -51,7 +51,7 @@ def figure(candidate: str, column: str, value: float, metric: str = "standard", 
     return Figure(candidate=candidate, column=column, metric=metric, value=value, **body)  # type: ignore[arg-type]
 
 
-def difference(candidate: str, column: str, value: float, p: float) -> Difference:
+def difference(candidate: str, column: str, value: float, p: float, n: int = 8) -> Difference:
     return Difference(
         candidate=candidate,
         baseline="base",
@@ -63,7 +63,7 @@ def difference(candidate: str, column: str, value: float, p: float) -> Differenc
         low=value - 0.05,
         high=value + 0.05,
         p=p,
-        n=8,
+        n=n,
     )
 
 
@@ -225,6 +225,11 @@ def test_the_notes_say_of_how_many_items_each_column_is() -> None:
     assert "Items: case single 8, case multiple 8, moral single 4, essay 3." in table.notes
 
 
+def test_figures_of_other_numbers_of_items_are_told_from_least_to_most() -> None:
+    (table,) = tables([*PCEB, figure("tuned", "essay", 0.4, "points", n=2)], [], CANDIDATES)
+    assert "Items: case single 8, case multiple 8, moral single 4, essay 2 to 3." in table.notes
+
+
 def test_either_number_of_exemplars_of_cpsyexam_stands_in_one_table() -> None:
     own = [
         figure("base", column, 0.5, benchmark="cpsyexam-dev", shots=shots)
@@ -251,11 +256,25 @@ def test_published_rows_stand_beneath_with_their_source_and_do_not_compete() -> 
 
 
 def test_what_cannot_be_of_a_published_row_is_marked_and_explained_beneath() -> None:
-    (table,) = tables(PCEB, [], CANDIDATES, published())
+    others = [figure("base", column, 0.5) for column in ("moral multiple", "theory single", "theory multiple")]
+    (table,) = tables([*PCEB, *others], [], CANDIDATES, published())
     (gemini,) = [row for row in table.rows if row[0].text == "Gemini1.5-Pro"]
-    assert gemini[6].text == "61.26 (66.78)†"
+    assert gemini[9].text == "61.26 (66.78)†"
     assert any(note.startswith("† Gemini1.5-Pro, macro: printed is 61.26; 61.15 is the mean") for note in table.notes)
     assert any(note.startswith("‡ No whole number") for note in table.notes)
+
+
+def test_a_published_mean_stands_only_beneath_one_of_the_same_columns() -> None:
+    (table,) = tables(PCEB, [], CANDIDATES, published())
+    assert heads(table)[6] == "Avg."
+    assert {row[6].text for row in table.rows if row[0].text in ("Psyche-R1", "Gemini1.5-Pro")} == {"–"}
+
+
+def test_published_rows_of_another_benchmark_with_the_same_columns_stay_away() -> None:
+    names = ("knowledge single", "knowledge multiple", "case single", "case multiple")
+    own = [figure("base", column, 0.5, benchmark="cpsyexam-dev") for column in names]
+    (table,) = tables(own, [], CANDIDATES, published())
+    assert len(table.rows) == 2
 
 
 def test_published_rows_of_another_benchmark_stay_away() -> None:
@@ -323,7 +342,7 @@ def test_measures_of_no_layout_have_a_table_and_nothing_is_bold_in_it() -> None:
 
 
 def test_a_comparison_shows_values_relative_changes_and_whether_they_are_beyond_chance() -> None:
-    found = [difference("tuned", "case single", 0.125, 0.0004), difference("tuned", "moral single", -0.25, 0.4)]
+    found = [difference("tuned", "case single", 0.125, 0.0004), difference("tuned", "moral single", -0.25, 0.4, n=4)]
     *_, table = tables(PCEB, found, CANDIDATES)
     assert table.title == "pceb, zero-shot: standard against base"
     assert heads(table) == [
@@ -333,6 +352,12 @@ def test_a_comparison_shows_values_relative_changes_and_whether_they_are_beyond_
     assert cells(table) == [["base", "50.00", "–", "75.00", "–"], ["tuned", "62.50", "+25.00*", "50.00", "-33.33"]]
     assert table.rows[1][2].below == "+12.50 (+7.50 to +17.50), p < 0.001"
     assert table.rows[1][4].below == "-25.00 (-30.00 to -20.00), p = 0.400"
+
+
+def test_a_change_on_some_of_the_items_is_not_set_against_a_figure_of_all() -> None:
+    *_, table = tables(PCEB, [difference("tuned", "case single", 0.1, 0.4, n=5)], CANDIDATES)
+    assert cells(table)[1] == ["tuned", "62.50", "–"]
+    assert table.rows[1][2].below == "+10.00 (+5.00 to +15.00), p = 0.400, on 5 items of both"
 
 
 def test_a_change_from_nothing_is_not_divided_by_it() -> None:
