@@ -24,8 +24,8 @@ from psyche.evaluation.examination import Examination
 from psyche.evaluation.headings import shown
 from psyche.evaluation.material import Material, read_material
 from psyche.evaluation.merging import together
-from psyche.evaluation.report import Scores, losses, write_report
-from psyche.evaluation.results import MACRO, MICRO
+from psyche.evaluation.report import Scores, check_packages, losses, write_report
+from psyche.evaluation.results import MACRO, MICRO, Figure
 from psyche.evaluation.sitting import Sitting
 
 CHIEF = ("standard", "elastic", "joint", "rouge1", "rougeL", "bleu4", "points", *DIMENSIONS, "win1", "rank")
@@ -36,14 +36,15 @@ def evaluate_command(file: Path, out: Path | None, *, private: bool) -> int:
     """Examine, report and tell; the exit code is 1 where answers or verdicts are missing."""
     evaluation = load_evaluation_file(file)
     directory = out or Path("evaluations") / evaluation.name
+    check_packages()
     calm_collector()
-    examination = Examination(evaluation, file.parent)
-    for paper in examination.papers:
-        sizes = ", ".join(f"{number} {column}" for column, number in paper.benchmark.sizes().items())
-        console.print(f"{paper.benchmark.name}: {sizes}; {len(paper.items)} are asked", soft_wrap=True, markup=False)
-        for problem in paper.benchmark.problems:
-            console.print(problem, style="bold red", soft_wrap=True, markup=False)
     with lock.hold(directory), _written(directory):
+        examination = Examination(evaluation, file.parent)
+        for paper in examination.papers:
+            sizes = ", ".join(f"{number} {column}" for column, number in paper.benchmark.sizes().items())
+            console.print(f"{paper.benchmark.name}: {sizes}; {len(paper.items)} asked", soft_wrap=True, markup=False)
+            for problem in paper.benchmark.problems:
+                console.print(problem, style="bold red", soft_wrap=True, markup=False)
         with Database(directory / "run.db") as database:
             material = asyncio.run(_sit(examination, database))
         material.write(directory)
@@ -82,6 +83,10 @@ def list_command() -> None:
             f"mind: {entry.traps}",
         ):
             console.print(f"  {line}", soft_wrap=True, markup=False)
+    console.print("bank", style="bold")
+    console.print(
+        "  any question bank of yours; docs/evaluation.md says how an evaluation file names it", soft_wrap=True
+    )
 
 
 @contextmanager
@@ -104,19 +109,27 @@ async def _sit(examination: Examination, database: Database) -> Material:
 
 def _show(found: Scores, lost: list[str], directory: Path) -> None:
     """The chief figures of each candidate, what is missing, and where all the rest is."""
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for column in ("candidate", "benchmark", "shots", "metric", MACRO, MICRO):
-        table.add_column(column, justify="right" if column in (MACRO, MICRO, "shots") else "left", overflow="fold")
-    rows: dict[tuple[str, ...], dict[str, str]] = {}
+    caption = "Shares in per cent; in brackets 95 % intervals; macro: the mean of columns, micro: of items"
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), caption=caption, caption_justify="left")
+    for column in ("candidate", "benchmark", "shots", "metric", MACRO, MICRO, "items"):
+        words = column in ("candidate", "benchmark", "metric")
+        table.add_column(column, justify="left" if words else "right", overflow="fold")
+    rows: dict[tuple[str, int, int, str], dict[str, Figure]] = {}
     for one in found.figures:
-        if one.metric in CHIEF and not one.subset and one.low is not None and one.high is not None:
-            place = (one.candidate, one.benchmark, str(one.shots), one.metric)
-            numbers = (shown(one.metric, number) for number in (one.value, one.low, one.high))
-            rows.setdefault(place, {})[one.column] = "{} ({}–{})".format(*numbers)
-    for words, row in sorted(rows.items(), key=lambda entry: (entry[0][1:3], CHIEF.index(entry[0][3]))):
-        table.add_row(*words, row.get(MACRO, ""), row.get(MICRO) or next(iter(row.values())))
+        if one.metric in CHIEF and not one.subset and one.low is not None:
+            rows.setdefault((one.benchmark, one.shots, CHIEF.index(one.metric), one.candidate), {})[one.column] = one
+    for (benchmark, shots, _, candidate), row in sorted(rows.items(), key=lambda entry: entry[0][:3]):
+        whole = row.get(MICRO) or next(iter(row.values()))
+        means = [_told(row.get(MACRO)), _told(whole)]
+        table.add_row(candidate, benchmark, str(shots), whole.metric.replace("_", " "), *means, str(whole.n))
     console.print(table)
     for line in lost:
         console.print(line, style="bold red", soft_wrap=True, markup=False)
     for name in ("index.html", "tables.md", "tables.tex", "scores.json"):
         console.print(str(directory / name), soft_wrap=True, markup=False)
+
+
+def _told(figure: Figure | None) -> str:
+    if figure is None or figure.low is None or figure.high is None:
+        return ""
+    return "{} ({}–{})".format(*(shown(figure.metric, number) for number in (figure.value, figure.low, figure.high)))

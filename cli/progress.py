@@ -55,6 +55,7 @@ def listen(work: Stoppable) -> None:
         for known in reasons:
             loop.remove_signal_handler(known)
             signal.signal(known, signal.SIG_DFL)
+        console.print("stopping when the calls in flight are answered; once more to stop at once", soft_wrap=True)
         work.stop(reasons[number])
 
     for number in reasons:

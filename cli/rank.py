@@ -11,10 +11,10 @@ from pathlib import Path
 import typer
 from rich.markup import escape
 
-from psyche.cli.terminal import console
+from psyche.cli.terminal import console, tame
 from psyche.corpus.errors import InputError
 from psyche.evaluation.material import RANKINGS, read_material
-from psyche.evaluation.ranking import Lot, append_ranking, lineup, lots, ranks
+from psyche.evaluation.ranking import Lot, append_ranking, digest, lineup, lots, ranks
 from psyche.evaluation.results import Verdict
 
 
@@ -42,7 +42,13 @@ def rank_command(directory: Path, reviewer: str) -> None:
         if tiers:
             scores = ranks([*tiers, lot.absent])
             verdict = Verdict(
-                task="ranking", judge=reviewer, by="person", item=lot.item.id, scores=scores, shown=tuple(order)
+                task="ranking",
+                judge=reviewer,
+                by="person",
+                item=lot.item.id,
+                scores=scores,
+                shown=tuple(order),
+                replies=digest(lot.replies[name] for name in order),
             )
             append_ranking(directory / RANKINGS, verdict)
 
@@ -51,9 +57,10 @@ def _show(lot: Lot, order: Sequence[str], place: str) -> None:
     """What was said, and the replies by number; nothing tells who wrote which."""
     console.rule(place, align="left")
     for turn in lot.item.turns:
-        console.print(f"{turn.speaker}: {turn.text}", soft_wrap=True, markup=False)
+        console.print(tame(f"{turn.speaker}: {turn.text}"), soft_wrap=True, markup=False)
     for number, candidate in enumerate(order):
-        console.print(f"\n{chr(ord('①') + number)} {lot.replies[candidate]}", soft_wrap=True, markup=False)
+        said = tame(lot.replies[candidate])
+        console.print(f"\n{chr(ord('①') + number)} {said}", soft_wrap=True, markup=False)
     console.print()
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from rich.markup import escape
 from rich.text import Text
 
-from psyche.cli.terminal import console, show_export, show_ledger, unreadable
+from psyche.cli.terminal import console, show_export, show_ledger, tame, unreadable
 from psyche.corpus.errors import InputError, StorageError
 from psyche.corpus.records import (
     Assessment,
@@ -258,12 +258,12 @@ def _tell_call(stage: str, call: Call) -> None:
     console.print(f"call {call.key[:16]}, sample {call.request['sample']}, {drawn}", style="dim")
     for message in call.request["messages"]:
         console.print(f"[bold]{message['role']}[/bold]")
-        console.print(escape(message["content"]), soft_wrap=True)
+        console.print(escape(tame(message["content"])), soft_wrap=True)
     if reply.reasoning:
         console.print("[bold]reasoning[/bold]")
-        console.print(escape(reply.reasoning), soft_wrap=True)
+        console.print(escape(tame(reply.reasoning)), soft_wrap=True)
     console.print("[bold green]answer[/bold green]")
-    console.print(escape(reply.text), soft_wrap=True)
+    console.print(escape(tame(reply.text)), soft_wrap=True)
     console.print(
         f"{reply.finish_reason}; {reply.input_tokens} tokens in ({reply.cached_tokens} cached),"
         f" {reply.output_tokens} out; {call.seconds:.2f} s, {call.attempts} tries, cost {call.cost:.5f}\n",

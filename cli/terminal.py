@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 
 from rich import box
@@ -16,6 +17,11 @@ from psyche.engine.stages import Route
 from psyche.engine.writing import Written
 
 console = Console(highlight=False)
+
+
+def tame(text: str) -> str:
+    """A text from elsewhere without the control characters by which it could command the terminal."""
+    return "".join(char for char in text if char in "\n\t" or unicodedata.category(char) != "Cc")
 
 
 def duration(seconds: float | None) -> str:

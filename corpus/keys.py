@@ -51,6 +51,7 @@ _CLAUSE = 60
 _CLAUSE_END = re.compile(r"[,，。;:!?\n]|\.\s")
 _SENTENCE_END = re.compile(r"[。!?\n]|\.(?=\s|$)")
 _SUPPOSED = re.compile(r"如果|假如|假设|倘若|若|\bif\b|\bsuppos", re.IGNORECASE)
+_THEN = re.compile(r"\s*(?:则|那么?|就|\bthen\b)", re.IGNORECASE)
 _DENIED = re.compile(r"(?:[不非勿别未没]|不能|没有|\bnot|\bnever)\s*$", re.IGNORECASE)
 _EITHER = re.compile(r"[\s,、)\"”]*(?:或|还是|/|or\b)")
 _SETTLED = re.compile(
@@ -231,8 +232,10 @@ def _statements(sentence: str, options: Mapping[str, str]) -> Iterator[tuple[str
     position = 0
     while found := _STATEMENT.search(sentence, position):
         position = found.end("run")
-        clause = _CLAUSE_END.split(sentence[max(found.start() - _CLAUSE, 0) : found.start()])[-1]
+        before, clause = ["", *_CLAUSE_END.split(sentence[max(found.start() - _CLAUSE, 0) : found.start()])][-2:]
         if _DENIED.search(clause) or _SUPPOSED.search(clause):
+            continue
+        if _THEN.match(clause) and _SUPPOSED.search(before):
             continue
         if found[0].startswith("选") and clause.strip():
             continue

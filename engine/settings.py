@@ -48,7 +48,7 @@ def load_settings(path: Path, kind: type[Whole]) -> Whole:
 
 def _explain(whole: Any, error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
-    place = ".".join(str(part) for part in first["loc"])
+    place = ".".join(str(part) for part in first["loc"] if part != "[key]")
     if first["type"] == "extra_forbidden":
         known = _keys_at(whole, first["loc"][:-1])
         return f"unknown key {place!r}{meant(str(first['loc'][-1]), known)}"

@@ -102,11 +102,12 @@ def _loaders(language: Language, columns: Mapping[str, str]) -> dict[str, Loader
 def _deviations(benchmark: Benchmark, entry: Entry) -> tuple[str, ...]:
     """In what a copy differs from the one that the catalogue was made from, a line each."""
     found, wanted = benchmark.sizes(), Counter(entry.counts)
-    lines = [
-        f"{benchmark.name}: {found[column]} items of {column}, {wanted[column]} at commit {entry.commit}"
+    sizes = [
+        f"{found[column]} for {wanted[column]} items of {column}"
         for column in {**wanted, **found}
         if found[column] != wanted[column]
     ]
+    lines = [f"{benchmark.name}: not the numbers of commit {entry.commit}: {', '.join(sizes)}"] if sizes else []
     if entry.digest and benchmark.digest != entry.digest:
         lines.append(f"{benchmark.name}: not the files of commit {entry.commit}; figures may not compare with others'")
     return tuple(lines)

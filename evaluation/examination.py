@@ -45,6 +45,8 @@ class Examination:
         if judge.models and number > MOST and any(isinstance(item, Consultation) for item in self.items.values()):
             raise InputError(f"candidates: a judge ranks the replies of {MOST} at most, here are {number}; name fewer")
         made = {name: identity(model.connect) for name, model in self.evaluation.models.items()}
+        if len({made[name] for name in judge.models}) < len(judge.models):
+            raise InputError("judge.models: two of them are one and the same model; name each once")
         for (name, candidate), one in itertools.product(self.evaluation.candidates.items(), judge.models):
             if kin(candidate.family or made[self._models[name]], made[one]) and not judge.same_family:
                 raise InputError(

@@ -17,7 +17,7 @@ Weights = Literal["micro", "macro"]
 Floats = NDArray[np.float64]
 
 RESAMPLES = 2_000
-FLIPS = 9_999
+FLIPS = 99_999
 _CHI_SQUARE = 3.841458820694124
 """The 95 % point at one degree of freedom."""
 _PLACES = 12

@@ -21,12 +21,12 @@ class Jury:
     """The judges of an evaluation file, over answers to these items.
 
     A reply that a candidate wrote is marked, rated and ranked as it stands, without its thoughts; one that never came
-    has no verdict but the last place.
+    is blank: it has nothing and is the last, without anybody being asked.
     """
 
     def __init__(self, evaluation: EvaluationFile, items: Mapping[str, Item], answers: Sequence[Answer]) -> None:
         self._evaluation = evaluation
-        self._answers = [(items[one.item], one) for one in answers if one.status != "failed"]
+        self._answers = [(items[one.item], one) for one in answers]
         self._lots = lots(items, answers)
 
     def jobs(self) -> dict[str, list[Job]]:

@@ -17,7 +17,9 @@ from pydantic import ValidationError
 from psyche.corpus.errors import InputError
 from psyche.corpus.records import Value
 from psyche.engine.writing import write
+from psyche.evaluation.answers import prose
 from psyche.evaluation.items import Choice, Consultation, Essay, Item
+from psyche.evaluation.ranking import digest
 from psyche.evaluation.results import Answer, Verdict
 
 ABOUT, ITEMS, ANSWERS = "evaluation.json", "items.jsonl", "answers.jsonl"
@@ -48,7 +50,7 @@ class Material:
 def read_material(directory: Path) -> Material:
     """What a directory holds; InputError where it is none of an evaluation, or a line cannot be read.
 
-    Rankings outlive another sample or another candidate: those of what is no longer there are left out.
+    Rankings outlive another sample, another candidate and other replies: those of what is no longer there are left out.
     """
     if not (directory / ABOUT).is_file():
         raise InputError(f"{directory}: no evaluation here; start one with `psyche evaluate`")
@@ -60,9 +62,19 @@ def read_material(directory: Path) -> Material:
     answers = tuple(_row(Answer, row, place) for row, place in _rows(directory / ANSWERS))
     told = [*_rows(directory / VERDICTS), *_rows(directory / RANKINGS)]
     verdicts = (_row(Verdict, row, place) for row, place in told)
-    there = {answer.candidate for answer in answers}
-    kept = (one for one in verdicts if one.item in items and (one.task != "ranking" or {*one.scores} <= there))
+    if strange := next((answer for answer in answers if answer.item not in items), None):
+        raise InputError(f"{directory / ANSWERS}: {strange.item} is not in {ITEMS}; evaluate anew")
+    said = {(answer.item, answer.candidate): answer.text for answer in answers}
+    kept = (one for one in verdicts if one.item in items and (one.task != "ranking" or _still(one, said)))
     return Material(about, items, answers, tuple(kept))
+
+
+def _still(ranking: Verdict, said: Mapping[tuple[str, str], str]) -> bool:
+    """Whether the candidates of a ranking are there and say what they said then."""
+    texts = {name: said.get((ranking.item, name)) for name in ranking.scores}
+    if None in texts.values():
+        return False
+    return not ranking.replies or ranking.replies == digest(prose(texts[name] or "") for name in ranking.shown)
 
 
 def _item(row: Any, place: str) -> Item:

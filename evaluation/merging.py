@@ -16,8 +16,8 @@ def together(materials: Mapping[str, Material]) -> Material:
     """What several evaluations left, by the name of each; the first candidate of the first is the baseline.
 
     A candidate of a name that several have is called NAME@EVALUATION. Seed and tokens are the first one's, solvers
-    those of the first that has any. InputError where they read different files as one benchmark, or asked it in
-    different forms or with other exemplars.
+    those of the first that has any. InputError where they read different files as one benchmark, drew other items of
+    it, or asked it in different forms or with other exemplars.
     """
     (_, first), *_ = materials.items()
     if len(materials) == 1:
@@ -41,20 +41,22 @@ def together(materials: Mapping[str, Material]) -> Material:
         items |= material.items
         answers += [one.model_copy(update={"candidate": called[one.candidate]}) for one in material.answers]
         verdicts += [_renamed(one, called) for one in material.verdicts]
-    for one in about["benchmarks"]:
-        one["asked"] = Counter(item.column for item in items.values() if item.benchmark == one["label"])
     return Material(about, items, tuple(answers), tuple(verdicts))
 
 
 def _benchmarks(materials: Mapping[str, Material]) -> list[dict[str, Any]]:
     """Each benchmark once, with all settings in which it was asked."""
     found: dict[str, dict[str, Any]] = {}
+    items: dict[str, frozenset[str]] = {}
     for name, material in materials.items():
         for one in material.about["benchmarks"]:
             known = found.setdefault(one["label"], dict(one))
+            items.setdefault(one["label"], _ids(material, one["label"]))
             for key in ("digest", "form"):
                 if known[key] != one[key]:
                     raise InputError(f"{name}: {one['label']} is of another {key}; compare what was asked alike")
+            if _ids(material, one["label"]) != items[one["label"]]:
+                raise InputError(f"{name}: other items of {one['label']} were asked; use one seed and one sample")
             shown = {of["exemplars"]["digest"] for of in (known, one) if of["exemplars"]}
             if len(shown) > 1:
                 raise InputError(f"{name}: {one['label']} has other exemplars; compare what was asked alike")
@@ -62,6 +64,10 @@ def _benchmarks(materials: Mapping[str, Material]) -> list[dict[str, Any]]:
             known["arrangements"] = max(known["arrangements"], one["arrangements"])
             known["exemplars"] = known["exemplars"] or one["exemplars"]
     return list(found.values())
+
+
+def _ids(material: Material, benchmark: str) -> frozenset[str]:
+    return frozenset(item.id for item in material.items.values() if item.benchmark == benchmark)
 
 
 def _renamed(verdict: Verdict, called: Mapping[str, str]) -> Verdict:

@@ -9,6 +9,7 @@ the first k sum to k. A judge's passes are averaged, then the judges of an item,
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import random
 from collections import defaultdict
@@ -18,6 +19,7 @@ from statistics import fmean
 from typing import NamedTuple
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from psyche.corpus.errors import StorageError
@@ -52,6 +54,11 @@ def lots(items: Mapping[str, Item], answers: Iterable[Answer]) -> list[Lot]:
         if isinstance(item, Consultation) and len(replies) > 1:
             found.append(Lot(item, replies, tuple(sorted(texts.keys() - replies))))
     return found
+
+
+def digest(replies: Iterable[str]) -> str:
+    """What tells whether somebody saw these very replies in this order."""
+    return hashlib.sha256(orjson.dumps(list(replies))).hexdigest()[:16]
 
 
 def lineup(item: str, candidates: Iterable[str], seed: str, *, reverse: bool = False) -> list[str]:
@@ -96,13 +103,8 @@ def wins(items: Mapping[str, Item], verdicts: Iterable[Verdict], *, seed: int) -
     Only rankings of all the candidates that any ranking of the benchmark has count: to be first of three is not to be
     first of six. Those by people are the subset `PEOPLE`.
     """
-    groups: defaultdict[tuple[str, int, str], list[Verdict]] = defaultdict(list)
-    for verdict in verdicts:
-        if verdict.task == "ranking":
-            subset = PEOPLE if verdict.by == "person" else ""
-            groups[items[verdict.item].benchmark, verdict.shots, subset].append(verdict)
-    for (benchmark, shots, subset), told in sorted(groups.items()):
-        names = sorted({name for verdict in told for name in verdict.scores})
+    for (benchmark, shots, subset), told in sorted(_groups(items, verdicts).items()):
+        names = _named(told)
         shares = _by_item([verdict for verdict in told if len(verdict.scores) == len(names)], names)
         clusters = [items[name].cluster for name in shares]
         columns = [items[name].column for name in shares]
@@ -132,6 +134,27 @@ def _standings(
             yield candidate, f"win{k + 1}", own[:, k].tolist(), (0.0, 1.0)
         # Each k that a candidate is not among the first of is a place further back.
         yield candidate, "rank", (len(names) + 1 - own.sum(axis=1)).tolist(), (1.0, float(len(names)))
+
+
+def partial_rankings(items: Mapping[str, Item], verdicts: Iterable[Verdict]) -> int:
+    """How many rankings `wins` leaves out."""
+    groups = _groups(items, verdicts).values()
+    return sum(len(verdict.scores) < len(_named(told)) for told in groups for verdict in told)
+
+
+def _groups(items: Mapping[str, Item], verdicts: Iterable[Verdict]) -> dict[tuple[str, int, str], list[Verdict]]:
+    """Rankings by benchmark, shots and who made them."""
+    found: defaultdict[tuple[str, int, str], list[Verdict]] = defaultdict(list)
+    for verdict in verdicts:
+        if verdict.task == "ranking":
+            subset = PEOPLE if verdict.by == "person" else ""
+            found[items[verdict.item].benchmark, verdict.shots, subset].append(verdict)
+    return found
+
+
+def _named(told: Iterable[Verdict]) -> list[str]:
+    """All candidates of some rankings."""
+    return sorted({name for verdict in told for name in verdict.scores})
 
 
 def _by_item(verdicts: Iterable[Verdict], names: Sequence[str]) -> dict[str, Credit]:

@@ -7,12 +7,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from psyche.agents.assessor import DIMENSIONS
+from psyche.corpus.errors import InputError
 from psyche.engine.writing import write
 from psyche.evaluation.anchors import Gate, advisory, gates
 from psyche.evaluation.bias import biases
@@ -29,12 +31,13 @@ from psyche.evaluation.overlap import signature
 from psyche.evaluation.page import Report, page
 from psyche.evaluation.plots import plots
 from psyche.evaluation.published import published
-from psyche.evaluation.ranking import wins
+from psyche.evaluation.ranking import partial_rankings, wins
 from psyche.evaluation.results import Difference, Figure, Verdict
 from psyche.evaluation.subsets import Subsets, by_difficulty, by_length, by_overlap
 from psyche.evaluation.tables import Cell, Table, latex, markdown
 
 DAY = "%Y-%m-%d"
+PLOTS, PREDICTIONS = "plots", "predictions"
 
 
 @dataclass(frozen=True)
@@ -65,9 +68,18 @@ def scores(material: Material) -> Scores:
     )
 
 
+def check_packages() -> None:
+    """InputError where what draws plots or counts words is not installed: better before anything is paid."""
+    if missing := [name for name in ("matplotlib", "rouge_chinese", "sacrebleu") if find_spec(name) is None]:
+        raise InputError(f"{', '.join(missing)}: not installed; pip install 'psyche-synth[evaluation]'")
+
+
 def write_report(material: Material, directory: Path, *, private: bool = False) -> Scores:
     """Write scores, tables, plots and page into the directory, whatever was there before."""
     found, candidates = scores(material), _candidates(material)
+    # Those of a candidate or a setting that is gone are not of this report.
+    for stale in (*(directory / PLOTS).glob("*-shot-*.*"), *(directory / PREDICTIONS).glob("*/*.json")):
+        stale.unlink()
     beneath = [
         table.model_copy(update={"benchmark": one["label"]})
         for one in _benchmarks(material)
@@ -80,7 +92,7 @@ def write_report(material: Material, directory: Path, *, private: bool = False) 
         write(directory / name, [set_as(table) for table in (*shown, *judged)])
     body = {"about": material.about, **{name: _plain(value) for name, value in vars(found).items()}}
     write(directory / "scores.json", [orjson.dumps(body, option=orjson.OPT_INDENT_2).decode()])
-    pictures = plots(found.figures, candidates, directory / "plots", beneath)
+    pictures = plots(found.figures, candidates, directory / PLOTS, beneath)
     sections: dict[str, Sequence[Table | str]] = {"Results": shown, "Judges": judged}
     if beneath:
         sections["Published figures"] = [contradiction_table()]
@@ -126,7 +138,8 @@ def _subsets(material: Material, items: Sequence[Item]) -> Subsets:
     leaks = [Leak.model_validate(leak) for leak in about["leaks"]]
     found = by_difficulty(items, material.answers, about["solvers"]) if about["solvers"] else {}
     found |= by_overlap(items, leaks) if leaks else {}
-    return found | by_length([item for item in items if isinstance(item, Choice)])
+    lengths = by_length([item for item in items if isinstance(item, Choice)])
+    return found | (lengths if len(lengths) > 1 else {})
 
 
 def _by_benchmark(items: Mapping[str, Item]) -> dict[str, list[Item]]:
@@ -229,6 +242,8 @@ def losses(material: Material) -> list[str]:
     lines += [f"{name}: {count} answers are {status} and count as wrong." for (name, status), count in fates.items()]
     if unjudged := material.about["unjudged"]:
         lines.append(f"{unjudged} times a judge gave no usable verdict; these do not count.")
+    if partial := partial_rankings(material.items, material.verdicts):
+        lines.append(f"{partial} rankings are not of all candidates that were ranked and do not count.")
     return lines
 
 
@@ -239,7 +254,8 @@ def _predict(material: Material, directory: Path) -> None:
             items = [item for item in material.items.values() if item.benchmark == one["label"]]
             for candidate in material.about["candidates"]:
                 own = [answer for answer in material.answers if answer.candidate == candidate]
-                path = directory / f"{one['label']}-{candidate}-predictions.json"
+                path = directory / PREDICTIONS / one["label"] / f"{candidate}.json"
+                path.parent.mkdir(parents=True, exist_ok=True)
                 write_predictions([item for item in items if isinstance(item, Choice)], own, path)
 
 

@@ -48,8 +48,8 @@ class Verdict(Value):
     `judge` is a model's identity or a person's name. `passing` numbers the passes of a judge over the same material.
     `scores`: of `points`, 1.0 or 0.0 by the number of the point, from "1"; of `counselling`, 0.0 to 3.0 by dimension;
     of `ranking`, the rank by candidate, from 1.0, ties sharing the mean rank. `candidate` is empty for a ranking, and
-    `shown` has its candidates in the order in which their replies were seen. `quotes` are the words that decided, by
-    the same keys.
+    `shown` has its candidates in the order in which their replies were seen; `replies` is the digest of what a person
+    saw. `quotes` are the words that decided, by the same keys.
     """
 
     task: Task
@@ -61,6 +61,7 @@ class Verdict(Value):
     passing: int = 0
     scores: dict[str, float]
     shown: tuple[str, ...] = ()
+    replies: str = ""
     quotes: dict[str, str] = Field(default={})
 
 

@@ -147,6 +147,10 @@ JUDGE = """
 [judge]
 models = ["marker"]
 """
+AGAIN = """
+[models.again]
+connect = "compatible:marker@http://127.0.0.1:9/v1"
+"""
 
 
 def evaluation_file(
@@ -280,8 +284,8 @@ def test_candidates_are_held_against_the_first_on_the_same_items(examined: Evalu
 
 
 def test_the_terminal_tells_the_chief_figures_and_where_the_rest_is(examined: Evaluated) -> None:
-    assert "6 case multiple" in examined.out and "34 are asked" in examined.out
-    assert "4 items of case single, 748 at commit" in examined.out, "this is not the published benchmark"
+    assert "6 case multiple" in examined.out and "34 asked" in examined.out
+    assert "4 for 748 items of case single" in examined.out, "this is not the published benchmark"
     assert f"{float(100 * STANDARD['macro']):.2f}" in examined.out
     assert str(examined.directory / "index.html") in examined.out
 
@@ -608,7 +612,7 @@ def test_a_test_split_without_answers_has_a_file_to_hand_in(server: FakeServer, 
     body = '[[benchmarks]]\nname = "cpsyexam-test"\npath = "exam"\n'
     server.answer = lambda body: f"答案：{right(body)}"
     assert psyche("evaluate", evaluation_file(tmp_path, server.url, body), "--out", tmp_path / "found") == 0
-    handed = json.loads((tmp_path / "found" / "cpsyexam-test-planned-predictions.json").read_text("utf-8"))
+    handed = json.loads((tmp_path / "found" / "predictions" / "cpsyexam-test" / "planned.json").read_text("utf-8"))
     assert handed["zero_shot"] == {"KG-普通": [{"question_id": "q7", "prediction": "B", "n_shot": 0}]}
     assert values(scores(tmp_path / "found"), "standard") == {}, "without keys there is nothing to score"
 
@@ -619,7 +623,7 @@ def test_the_list_says_of_every_benchmark_where_it_is_had_and_how_to_cite_it(
     assert psyche("evaluate", "--list") == 0
     told = capsys.readouterr().out
     names = [line for line in told.splitlines() if line and not line.startswith(" ")]
-    assert names == list(catalogue()) and len(names) == 9
+    assert names == [*catalogue(), "bank"] and len(names) == 10
     for word in ("licence: ", "items: ", "sha256: ", "cite: ", "https://"):
         assert told.count(f"  {word}") == 9, word
 
@@ -635,6 +639,11 @@ def test_the_list_says_of_every_benchmark_where_it_is_had_and_how_to_cite_it(
         (PCEB.replace("bank.json", "pceb") + "shots = [20]\n", "", "the exemplars hold"),
         (PCEB, 'solvers = ["plannd"]', "solvers: no candidate is called 'plannd'; did you mean 'planned'?"),
         (PCEB + JUDGE.replace("marker", "planned"), "", "judge.models: planned is of the family of candidate planned"),
+        (
+            PCEB + JUDGE.replace('"marker"', '"marker", "again"') + AGAIN,
+            "",
+            "judge.models: two of them are one and the same model",
+        ),
     ],
 )
 def test_what_is_wrong_in_the_file_is_one_line_and_exit_code_2_before_anybody_is_asked(

@@ -145,6 +145,7 @@ def test_the_last_explicit_statement_is_the_answer(text: str, letters: str) -> N
         "不应选A",
         "答案不是A",
         "如果选A，就忽略了题干",
+        "如果题目是单选，则答案是A",
         "答案是A，答案是B",
         "答案：E",
         "答案：AE",

@@ -117,6 +117,14 @@ def test_what_was_asked_with_other_exemplars_is_refused() -> None:
         together({"one": evaluation("m", benchmark=one), "two": evaluation("n", benchmark=other)})
 
 
+def test_what_was_drawn_with_another_seed_is_refused() -> None:
+    one, two = evaluation("m"), evaluation("n")
+    other = ITEM.model_copy(update={"place": "2"})
+    drawn = Material(two.about, {other.id: other}, (), ())
+    with pytest.raises(InputError, match="two: other items of exam were asked; use one seed and one sample"):
+        together({"one": one, "two": drawn})
+
+
 @pytest.mark.parametrize("key", ["digest", "form"])
 def test_other_files_or_forms_under_one_name_are_refused(key: str) -> None:
     other = evaluation("n", benchmark=BENCHMARK | {key: "letters"})

@@ -234,11 +234,22 @@ def test_what_was_ranked_without_a_candidate_waits_again_with_it(tmp_path: Path,
     assert "1 of 4" in terminal.rank("q")
 
 
+def test_a_reply_cannot_command_the_terminal(tmp_path: Path, terminal: Terminal) -> None:
+    loud = [one.model_copy(update={"text": f"\x1b[2J{one.text}"}) for one in ANSWERED]
+    Material({}, ITEMS, tuple(loud), ()).write(tmp_path)
+    out = terminal.rank("q")
+    assert "\x1b" not in out and "[2J" in out
+
+
 def test_rankings_of_what_is_no_longer_there_do_not_count(tmp_path: Path, terminal: Terminal) -> None:
     terminal.rank("1 2 3", "1 2 3", "q")
     first, second = terminal.kept
-    Material({}, {name: ITEMS[name] for name in ITEMS if name != first.item}, tuple(ANSWERED), ()).write(tmp_path)
+    left = {name: ITEMS[name] for name in ITEMS if name != first.item}
+    Material({}, left, tuple(one for one in ANSWERED if one.item in left), ()).write(tmp_path)
     assert terminal.kept == [second]
+    other = [one.model_copy(update={"text": f"{one.text}吧"}) if one.candidate == "two" else one for one in ANSWERED]
+    Material({}, ITEMS, tuple(other), ()).write(tmp_path)
+    assert terminal.kept == [], "these replies nobody has seen"
     Material({}, ITEMS, tuple(one for one in ANSWERED if one.candidate != "two"), ()).write(tmp_path)
     assert terminal.kept == []
 
