@@ -59,6 +59,9 @@ _SETTLED = re.compile(
     (?:$|[.。,;:!、)\]】}}」”"'<]|(?:because|since|as|for)\b|因为|\()""",
     re.VERBOSE,
 )
+_SPACES = re.compile(r"[^\S\n]+")
+_LETTERED = re.compile(r"(?<![A-Za-z])([A-Z])[\s.:、()\[\]【】]*+")
+_CLOSING = re.compile(r"(?!\w)[)\]】]?+")
 _OWN_LETTER = re.compile(r"\(?([a-z])\)?\s*[.。,、:]?\s*")
 _STATED_TEXT = re.compile(r"(?:答案|answer)\s*(?:是|为|is|:)+\s*(?P<text>[^\n]+)", re.IGNORECASE)
 
@@ -187,11 +190,17 @@ def _chosen_letters(flat: str, options: Mapping[str, str]) -> tuple[str, ...]:
 
 def _without_texts(flat: str, options: Mapping[str, str]) -> str:
     """Letters alone where each was followed by the text of its option: `A、C` of `A. 感觉；C（记忆）`."""
-    for letter, option in options.items():
-        if words := _fold(option).split():
-            text = r"\s+".join(map(re.escape, words))
-            flat = re.sub(rf"(?<![A-Za-z]){letter}[\s.:、()\[\]【】]*+(?i:{text})(?!\w)[)\]】]?+", letter, flat)
-    return flat
+    flat = _SPACES.sub(" ", flat)
+    texts = {letter: _fold(option) for letter, option in options.items()}
+    kept, position = [], 0
+    for found in _LETTERED.finditer(flat):
+        text, end = texts.get(found[1]), found.end()
+        if not text or found.start() < position or flat[end : end + len(text)].casefold() != text:
+            continue
+        if closing := _CLOSING.match(flat, end + len(text)):
+            kept += [flat[position : found.start()], found[1]]
+            position = closing.end()
+    return "".join([*kept, flat[position:]])
 
 
 def _gold_letters(flat: str, options: Mapping[str, str]) -> tuple[str, ...]:
