@@ -354,7 +354,7 @@ def test_pages_that_are_images_are_named(tmp_path: Path) -> None:
 def test_a_copy_that_is_not_whole_is_told(tmp_path: Path) -> None:
     psychology(tmp_path / cmmlu.TEST, "0,梦多出现在哪一阶段,一,二,三,快速眼动,D")
     (problem,) = load("cmmlu", tmp_path).problems
-    assert "1 items of single" in problem and "232" in problem
+    assert "1 for 232 items of single" in problem and "232" in problem
 
 
 def test_the_language_and_the_columns_that_are_asked_for_reach_the_reader(tmp_path: Path) -> None:

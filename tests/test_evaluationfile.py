@@ -41,7 +41,7 @@ def test_the_smallest_file_names_a_benchmark_a_candidate_and_a_model(tmp_path: P
         (SMALL + "[judge]\nmodel = ['large']", "unknown key 'judge.model'; did you mean 'models'?"),
         (SMALL.replace("[candidates.local]", "[candidates.loca]"), "candidates.loca.model: no model is called 'loca'"),
         (SMALL + "[candidates.x]\nmodel = 'larg'", "no model is called 'larg'; did you mean 'large'?"),
-        (SMALL + "[candidates.'a b']\nmodel = 'large'", "candidates.a b.[key]: letters, digits, dot, dash"),
+        (SMALL + "[candidates.'a b']\nmodel = 'large'", "candidates.a b: letters, digits, dot, dash"),
         (SMALL + "[candidates.large]\nsize = 0", "candidates.large.size: Input should be greater than 0"),
         (SMALL + "[judge]\nmodels = ['larg']", "judge.models: no model is called 'larg'; did you mean 'large'?"),
         (SMALL + "[judge]\nmodels = ['large']\npasses = 0", "judge.passes: Input should be greater than or equal to 1"),

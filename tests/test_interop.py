@@ -303,5 +303,5 @@ def test_what_cannot_be_asked_is_refused_with_what_to_do(folder: Path, tmp_path:
 
 
 def test_a_copy_that_is_not_the_published_one_is_warned_of(folder: Path) -> None:
-    with pytest.warns(UserWarning, match="theory single, 1143"):
+    with pytest.warns(UserWarning, match="for 1143 items of theory single"):
         read_exam(str(folder))
