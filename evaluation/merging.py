@@ -1,4 +1,4 @@
-"""Evaluations of several directories as one: candidates side by side, on the items that each was asked."""
+"""Evaluations of several directories as one: candidates side by side, on the same items."""
 
 from __future__ import annotations
 
