@@ -196,7 +196,8 @@ async def test_an_unreachable_server_is_one_line_and_exit_code_6(tmp_path: Path)
 
 
 async def test_a_second_run_in_the_same_directory_is_refused_by_name(tmp_path: Path) -> None:
-    async with FakeServer(answer=answer, latency=300) as server:
+    # So slow that the first is still running when the second has come up.
+    async with FakeServer(answer=answer, latency=10_000) as server:
         path = run_file(tmp_path, server.url, 16)
         first = await start("run", path, cwd=tmp_path)
         while not (await billed(server)):
