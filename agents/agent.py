@@ -12,7 +12,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from psyche.agents.exchange import Endpoint, Reply, Request, carrier
-from psyche.corpus.errors import CutOffError, RefusedError, UnparsableError
+from psyche.corpus.errors import CutOffError, RefusedError, UnparsableError, first_fault
 from psyche.prompts.prompt import Message, load
 
 _FENCED = re.compile(r"```(?:json)?\s*(.*?)\s*```", re.DOTALL)
@@ -106,7 +106,7 @@ class Agent:
         try:
             return parse(shape, reply.text), reply
         except ValidationError as error:
-            raise UnparsableError(f"{self.name}: {_first_line(error)}") from error
+            raise UnparsableError(f"{self.name}: {first_fault(error)}") from error
 
 
 def whole(reply: Reply) -> Reply:
@@ -161,11 +161,5 @@ def _untitled(node: Any) -> Any:
 
 def repair_turn(language: str, said: str, error: ValidationError) -> list[Message]:
     """The model's own answer, and what is wrong with it."""
-    shown = load("repair", language).messages(error=_first_line(error))
+    shown = load("repair", language).messages(error=first_fault(error))
     return [{"role": "assistant", "content": said}, shown[-1]]
-
-
-def _first_line(error: ValidationError) -> str:
-    first = error.errors(include_url=False, include_input=False)[0]
-    place = ".".join(str(part) for part in first["loc"])
-    return f"{place}: {first['msg']}" if place else str(first["msg"])

@@ -19,7 +19,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 
 class PsycheError(Exception):
@@ -110,3 +113,10 @@ class RequestError(AnswerError):
     """The provider rejects this one request, for instance because the context is too long."""
 
     reason = "bad_request"
+
+
+def first_fault(error: ValidationError) -> str:
+    """The first thing that pydantic objects to, as `place: message`, without the text that it is about."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(str(part) for part in first["loc"])
+    return f"{place}: {first['msg']}" if place else str(first["msg"])

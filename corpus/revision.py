@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from psyche.corpus.errors import InputError
+from psyche.corpus.errors import InputError, first_fault
 from psyche.corpus.records import Assessment, Chain, Proposal, Question, Record, Session
 
 Kind = TypeVar("Kind", bound=Record)
@@ -52,5 +52,4 @@ def revised(proposal: Kind, changes: Mapping[str, str]) -> Kind:
     try:
         return type(proposal).model_validate(body)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        raise InputError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        raise InputError(first_fault(error)) from error

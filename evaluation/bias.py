@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from psyche.evaluation.intervals import interval
 from psyche.evaluation.items import Choice, Item
-from psyche.evaluation.results import MICRO, Answer, Figure
+from psyche.evaluation.results import MICRO, Answer, Figure, Series
 
 # What stands between two letters, as in "A和B", "A、C", "(A) or (B)".
 _LINK = r"[)）]?\s*(?:[和与及或、,，/+&]|and|or)\s*(?:选项)?[(（]?"
@@ -44,9 +44,7 @@ class _Trial(NamedTuple):
 class _Group(NamedTuple):
     """What a candidate answered to the items of a benchmark that it was asked in all arrangements."""
 
-    candidate: str
-    benchmark: str
-    shots: int
+    series: Series
     trials: dict[str, list[_Trial]]
     seed: int
 
@@ -54,22 +52,9 @@ class _Group(NamedTuple):
         """The mean of marks; several marks of one item are no independent evidence."""
         items, values = zip(*marks, strict=True)
         clusters, columns = [item.cluster or item.id for item in items], [item.column for item in items]
-        low, high = interval(values, clusters, columns, weights="micro", seed=self.seed)
+        reach = interval(values, clusters, columns, weights="micro", seed=self.seed)
         number = len({item.id for item in items})
-        return self.plain(metric, fmean(values), number, subset).model_copy(update={"low": low, "high": high})
-
-    def plain(self, metric: str, value: float, number: int, subset: str = "") -> Figure:
-        """A figure without an interval."""
-        return Figure(
-            candidate=self.candidate,
-            benchmark=self.benchmark,
-            shots=self.shots,
-            column=MICRO,
-            metric=metric,
-            value=value,
-            n=number,
-            subset=subset,
-        )
+        return self.series.figure(MICRO, metric, fmean(values), number, reach=reach, subset=subset)
 
 
 def fixed(item: Choice) -> bool:
@@ -104,14 +89,14 @@ def biases(items: Mapping[str, Item], answers: Iterable[Answer], *, seed: int) -
     it more than 0, and a bootstrap would add to that, so it has no interval. `chose A` is the share of answers read
     that name what was shown as A, `gold A` that of those whose key has it.
     """
-    rows: defaultdict[tuple[str, str, int], list[tuple[Choice, Answer]]] = defaultdict(list)
+    rows: defaultdict[Series, list[tuple[Choice, Answer]]] = defaultdict(list)
     for answer in answers:
         item = items[answer.item]
         if isinstance(item, Choice) and item.key:
-            rows[answer.candidate, item.benchmark, answer.shots].append((item, answer))
-    for (candidate, benchmark, shots), asked in sorted(rows.items()):
+            rows[Series(answer.candidate, item.benchmark, answer.shots)].append((item, answer))
+    for series, asked in sorted(rows.items()):
         arrangements = 1 + max(answer.arrangement for _, answer in asked)
-        group = _Group(candidate, benchmark, shots, _trials(asked, arrangements), seed)
+        group = _Group(series, _trials(asked, arrangements), seed)
         if group.trials:
             known = {item.id: item for item, _ in asked}
             yield group.figure("fixed", [(item, float(fixed(item))) for item in known.values()])
@@ -148,9 +133,9 @@ def _letters(group: _Group) -> Iterator[Figure]:
     yield from recalls
     if len(recalls) == len(usual):
         number = len({trial.item.id for trial in single})
-        yield group.plain("rstd", pstdev(figure.value for figure in recalls), number)
+        yield group.series.figure(MICRO, "rstd", pstdev(figure.value for figure in recalls), number)
     read = [trial for trial in every if trial.answer.status == "read"]
     for letter in usual if read else ():
         chose = group.figure(f"chose {letter}", [(trial.item, float(letter in trial.chosen)) for trial in read])
         yield chose
-        yield group.plain(f"gold {letter}", fmean(letter in trial.gold for trial in read), chose.n)
+        yield group.series.figure(MICRO, f"gold {letter}", fmean(letter in trial.gold for trial in read), chose.n)

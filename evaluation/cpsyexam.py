@@ -9,6 +9,7 @@ from pathlib import Path
 
 from psyche.corpus.banks import called
 from psyche.corpus.records import QuestionKind
+from psyche.engine.writing import write
 from psyche.evaluation.catalogue import digest
 from psyche.evaluation.items import Benchmark, Choice, Essay, Repair
 from psyche.evaluation.questions import Asked, cluster, duplicates, read_questions
@@ -56,7 +57,7 @@ def write_predictions(items: Iterable[Choice], answers: Iterable[Answer], path: 
             file, _, number = sources[answer.item]
             row = {"question_id": number, "prediction": answer.chosen or "", "n_shot": answer.shots}
             handed[_SETTINGS[answer.shots]].setdefault(Path(file).stem, []).append(row)
-    path.write_text(json.dumps(handed, ensure_ascii=False, indent=2) + "\n", "utf-8")
+    write(path, [json.dumps(handed, ensure_ascii=False, indent=2)])
 
 
 def _choices(path: Path, split: str, label: str) -> Benchmark:

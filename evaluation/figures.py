@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple, get_args
+from typing import Any, NamedTuple, TypeVar, get_args
 
 from psyche.evaluation.answers import prose
 from psyche.evaluation.intervals import Weights, holm, interval, mean, paired
 from psyche.evaluation.items import Choice, Essay, Item
 from psyche.evaluation.overlap import Tokens, overlap
-from psyche.evaluation.results import MACRO, MICRO, Answer, Difference, Figure, Status
+from psyche.evaluation.results import MACRO, MICRO, Answer, Difference, Figure, Series, Status
 
 Marked = tuple[Item, float]
+Row = TypeVar("Row", bound=tuple[Any, ...])
 
 
 class Sheet(NamedTuple):
-    """The answers of one candidate to one benchmark in one setting, with the options in the printed order."""
+    """The answers of a series, with the options in the printed order."""
 
-    candidate: str
-    benchmark: str
-    shots: int
+    series: Series
     answers: tuple[tuple[Item, Answer], ...]
 
     def marks(self, metric: str) -> list[Marked]:
@@ -28,51 +27,38 @@ class Sheet(NamedTuple):
         found = ((item, getattr(answer, metric)) for item, answer in self.answers if isinstance(item, Choice))
         return [(item, mark) for item, mark in found if mark is not None]
 
-    def figures(
-        self,
-        metric: str,
-        marks: Sequence[Marked],
-        seed: int,
-        subset: str = "",
-        bounds: tuple[float, float] = (0.0, 1.0),
-    ) -> Iterator[Figure]:
-        """The mean of marks by column and, where there are several columns, over them and over all items."""
-        columns = list(dict.fromkeys(item.column for item, _ in marks))
-        for column in [*columns, MACRO, MICRO] if len(columns) > 1 else columns:
-            weights: Weights = "macro" if column == MACRO else "micro"
-            inside = [(item, mark) for item, mark in marks if column in (item.column, MACRO, MICRO)]
-            values, clusters, names = zip(*((mark, item.cluster, item.column) for item, mark in inside), strict=True)
-            low, high = interval(values, clusters, names, weights=weights, seed=seed, bounds=bounds)
-            value = mean(values, names, weights)
-            yield self._figure(column, metric, value, len(inside), subset).model_copy(update={"low": low, "high": high})
-
-    def _figure(self, column: str, metric: str, value: float, number: int, subset: str = "") -> Figure:
-        return Figure(
-            candidate=self.candidate,
-            benchmark=self.benchmark,
-            shots=self.shots,
-            column=column,
-            metric=metric,
-            value=value,
-            n=number,
-            subset=subset,
-        )
-
     def fates(self) -> Iterator[Figure]:
         """The shares of answers that were read, cut off, refused, named nothing plainly, never came."""
-        told = Counter(answer.status for _, answer in self.answers)
+        told, total = Counter(answer.status for _, answer in self.answers), len(self.answers)
         for status in get_args(Status):
-            yield self._figure(MICRO, status, told[status] / len(self.answers), len(self.answers))
+            yield self.series.figure(MICRO, status, told[status] / total, total)
 
 
 def sheets(items: Mapping[str, Item], answers: Iterable[Answer]) -> list[Sheet]:
     """The answers in sheets."""
-    found: defaultdict[tuple[str, str, int], list[tuple[Item, Answer]]] = defaultdict(list)
+    found: defaultdict[Series, list[tuple[Item, Answer]]] = defaultdict(list)
     for answer in answers:
         if answer.arrangement == 0:
             item = items[answer.item]
-            found[answer.candidate, item.benchmark, answer.shots].append((item, answer))
-    return [Sheet(*place, tuple(rows)) for place, rows in found.items()]
+            found[Series(answer.candidate, item.benchmark, answer.shots)].append((item, answer))
+    return [Sheet(series, tuple(rows)) for series, rows in found.items()]
+
+
+def means(
+    series: Series,
+    metric: str,
+    marks: Sequence[Marked],
+    *,
+    seed: int,
+    subset: str = "",
+    bounds: tuple[float, float] = (0.0, 1.0),
+) -> Iterator[Figure]:
+    """The mean of marks by column and, where there are several columns, over them and over all items."""
+    for column, weights, inside in _means_of(marks):
+        values, clusters, names = zip(*((mark, item.cluster, item.column) for item, mark in inside), strict=True)
+        reach = interval(values, clusters, names, weights=weights, seed=seed, bounds=bounds)
+        value = mean(values, names, weights)
+        yield series.figure(column, metric, value, len(inside), reach=reach, subset=subset)
 
 
 def accuracies(sheet: Sheet, *, seed: int, within: Collection[str] | None = None, subset: str = "") -> Iterator[Figure]:
@@ -84,9 +70,9 @@ def accuracies(sheet: Sheet, *, seed: int, within: Collection[str] | None = None
     """
     for metric in ("standard", "elastic"):
         marks = [one for one in sheet.marks(metric) if within is None or one[0].id in within]
-        yield from sheet.figures(metric, marks, seed, subset)
+        yield from means(sheet.series, metric, marks, seed=seed, subset=subset)
     if within is None:
-        yield from sheet.figures("joint", list(_joint(sheet)), seed)
+        yield from means(sheet.series, "joint", list(_joint(sheet)), seed=seed)
 
 
 def overlaps(sheet: Sheet, tokens: Tokens, *, seed: int) -> Iterator[Figure]:
@@ -97,7 +83,7 @@ def overlaps(sheet: Sheet, tokens: Tokens, *, seed: int) -> Iterator[Figure]:
             for metric, score in overlap(prose(answer.text), item.reference, tokens, item.language).items():
                 found[metric].append((item, score))
     for metric, marks in found.items():
-        yield from sheet.figures(metric, marks, seed)
+        yield from means(sheet.series, metric, marks, seed=seed)
 
 
 def differences(sheets: Iterable[Sheet], baseline: str, *, seed: int) -> list[Difference]:
@@ -105,27 +91,21 @@ def differences(sheets: Iterable[Sheet], baseline: str, *, seed: int) -> list[Di
 
     All p-values are one family (Holm, 1979).
     """
-    by_place = {(sheet.candidate, sheet.benchmark, sheet.shots): dict(_by_id(sheet)) for sheet in sheets}
+    by_series = {sheet.series: {item.id: (item, mark) for item, mark in sheet.marks("standard")} for sheet in sheets}
     found: list[Difference] = []
-    for (candidate, benchmark, shots), ours in by_place.items():
-        theirs = by_place.get((baseline, benchmark, shots), {})
-        both = [name for name in ours if name in theirs]
-        if candidate == baseline or not both:
+    for series, ours in by_series.items():
+        theirs = by_series.get(series._replace(candidate=baseline), {})
+        if series.candidate == baseline:
             continue
-        marks = [(*ours[name], theirs[name][1]) for name in both]
-        columns = dict.fromkeys(item.column for item, *_ in marks)
-        for column in [*columns, MACRO, MICRO] if len(columns) > 1 else columns:
-            inside = [one for one in marks if column in (one[0].column, MACRO, MICRO)]
+        marks = [(*ours[name], theirs[name][1]) for name in ours if name in theirs]
+        for column, weights, inside in _means_of(marks):
             items, mine, other = zip(*inside, strict=True)
             clusters, names = [item.cluster for item in items], [item.column for item in items]
-            weights: Weights = "macro" if column == MACRO else "micro"
             gap = paired(mine, other, clusters, names, weights=weights, seed=seed)
             found.append(
                 Difference(
-                    candidate=candidate,
+                    **series._asdict(),
                     baseline=baseline,
-                    benchmark=benchmark,
-                    shots=shots,
                     column=column,
                     metric="standard",
                     value=gap.difference,
@@ -149,6 +129,11 @@ def _joint(sheet: Sheet) -> Iterator[Marked]:
             yield marks[0][0].model_copy(update={"column": "joint"}), min(mark for _, mark in marks)
 
 
-def _by_id(sheet: Sheet) -> Iterator[tuple[str, Marked]]:
-    for item, mark in sheet.marks("standard"):
-        yield item.id, (item, mark)
+def _means_of(rows: Sequence[Row]) -> Iterator[tuple[str, Weights, list[Row]]]:
+    """The rows, which begin with an item, of each column; where there are several, all of them as macro and micro."""
+    columns = dict.fromkeys(row[0].column for row in rows)
+    for column in columns:
+        yield column, "micro", [row for row in rows if row[0].column == column]
+    if len(columns) > 1:
+        yield MACRO, "macro", list(rows)
+        yield MICRO, "micro", list(rows)

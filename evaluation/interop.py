@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from psyche.agents.agent import Role
 from psyche.agents.exchange import Endpoint
-from psyche.corpus.errors import InputError
+from psyche.corpus.errors import InputError, first_fault
 from psyche.evaluation.answers import Form
 from psyche.evaluation.asking import Ask, Setting, asks
 from psyche.evaluation.evaluationfile import PAPER, BenchmarkSection
@@ -50,8 +50,7 @@ def read_exam(path: str, form: Form = "reasoned", exemplars: str = "", sample: i
     try:
         section = BenchmarkSection.model_validate({"name": "pceb", **given})
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise InputError(f"pceb: {first['loc'][0]}: {first['msg']}") from error
+        raise InputError(f"pceb: {first_fault(error)}") from error
     paper = set_paper(section, Path(), seed)
     for problem in paper.benchmark.problems:
         warnings.warn(problem, stacklevel=2)

@@ -14,9 +14,9 @@ from psyche.agents.agent import Roles
 from psyche.agents.assessor import DIMENSIONS, TOP, rate
 from psyche.agents.juror import rank
 from psyche.agents.marker import mark_points
-from psyche.evaluation.figures import Sheet
+from psyche.evaluation.figures import means
 from psyche.evaluation.items import Consultation, Essay, Item, Point
-from psyche.evaluation.results import Figure, Verdict
+from psyche.evaluation.results import Figure, Series, Verdict
 
 Scores = dict[str, float]
 Quotes = dict[str, str]
@@ -114,8 +114,8 @@ def _figures(
     items: Mapping[str, Item], metric: str, values: Mapping[Place, float], top: int, seed: int
 ) -> Iterator[Figure]:
     """The figures of a metric from 0 to `top`, by candidate and benchmark; macro and micro where there are columns."""
-    sheets: defaultdict[tuple[str, str, int], list[tuple[Item, float]]] = defaultdict(list)
+    marks: defaultdict[Series, list[tuple[Item, float]]] = defaultdict(list)
     for (candidate, shots, place), value in values.items():
-        sheets[candidate, items[place].benchmark, shots].append((items[place], value))
-    for (candidate, benchmark, shots), rows in sheets.items():
-        yield from Sheet(candidate, benchmark, shots, ()).figures(metric, rows, seed, bounds=(0, top))
+        marks[Series(candidate, items[place].benchmark, shots)].append((items[place], value))
+    for series, rows in marks.items():
+        yield from means(series, metric, rows, seed=seed, bounds=(0, top))

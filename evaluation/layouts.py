@@ -14,7 +14,7 @@ from psyche.evaluation.grids import Block, Field, Key, Line, grid
 from psyche.evaluation.headings import HEADS, WRITTEN, head, setting
 from psyche.evaluation.published import PublishedTable, published
 from psyche.evaluation.results import MACRO, MICRO, Difference, Figure, Status
-from psyche.evaluation.tables import Cell, Table
+from psyche.evaluation.tables import Table, in_words
 
 
 def tables(
@@ -70,8 +70,7 @@ def contradiction_table() -> Table:
         )
         for each in contradictions()
     ]
-    body = tuple(tuple(map(Cell, row)) for row in rows)
-    return Table("What was printed and cannot be", (tuple(map(Cell, heads)),), body, labels=len(heads))
+    return in_words("What was printed and cannot be", heads, rows)
 
 
 def _layouts(benchmark: str, figures: Sequence[Figure]) -> Iterator[tuple[str, list[Field]]]:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import orjson
 from pydantic import ValidationError
 
-from psyche.corpus.errors import InputError
+from psyche.corpus.errors import InputError, first_fault
 from psyche.corpus.records import Value
 from psyche.engine.writing import write
 from psyche.evaluation.answers import prose
@@ -88,8 +88,7 @@ def _row(kind: type[Row], row: Any, place: str) -> Row:
     try:
         return kind.model_validate(row)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        raise InputError(f"{place}: {'.'.join(map(str, first['loc']))}: {first['msg']}; {_REMEDY}") from error
+        raise InputError(f"{place}: {first_fault(error)}; {_REMEDY}") from error
 
 
 def _rows(path: Path) -> Iterable[tuple[Any, str]]:

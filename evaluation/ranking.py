@@ -26,7 +26,7 @@ from psyche.corpus.errors import StorageError
 from psyche.evaluation.answers import prose
 from psyche.evaluation.intervals import interval
 from psyche.evaluation.items import Consultation, Item
-from psyche.evaluation.results import MICRO, Answer, Figure, Verdict
+from psyche.evaluation.results import MICRO, Answer, Figure, Series, Verdict
 
 Credit = NDArray[np.float64]
 """What each candidate, a row each, has of the first place, of the first two …"""
@@ -109,19 +109,9 @@ def wins(items: Mapping[str, Item], verdicts: Iterable[Verdict], *, seed: int) -
         clusters = [items[name].cluster for name in shares]
         columns = [items[name].column for name in shares]
         for candidate, metric, values, bounds in _standings(names, list(shares.values())):
-            low, high = interval(values, clusters, columns, weights="micro", seed=seed, bounds=bounds)
-            yield Figure(
-                candidate=candidate,
-                benchmark=benchmark,
-                shots=shots,
-                column=MICRO,
-                metric=metric,
-                value=fmean(values),
-                low=low,
-                high=high,
-                n=len(values),
-                subset=subset,
-            )
+            reach = interval(values, clusters, columns, weights="micro", seed=seed, bounds=bounds)
+            series = Series(candidate, benchmark, shots)
+            yield series.figure(MICRO, metric, fmean(values), len(values), reach=reach, subset=subset)
 
 
 def _standings(

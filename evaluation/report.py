@@ -21,7 +21,7 @@ from psyche.evaluation.bias import biases
 from psyche.evaluation.concord import Concord, agreement, preferences
 from psyche.evaluation.cpsyexam import write_predictions
 from psyche.evaluation.evaluationfile import CandidateSection
-from psyche.evaluation.figures import accuracies, differences, overlaps, sheets
+from psyche.evaluation.figures import Sheet, accuracies, differences, overlaps, sheets
 from psyche.evaluation.items import Choice, Essay, Item, Repair
 from psyche.evaluation.judging import counselling_figures, essay_figures
 from psyche.evaluation.layouts import contradiction_table, tables
@@ -34,7 +34,7 @@ from psyche.evaluation.published import published
 from psyche.evaluation.ranking import partial_rankings, wins
 from psyche.evaluation.results import Difference, Figure, Verdict
 from psyche.evaluation.subsets import Subsets, by_difficulty, by_length, by_overlap
-from psyche.evaluation.tables import Cell, Table, latex, markdown
+from psyche.evaluation.tables import Table, in_words, latex, markdown
 
 DAY = "%Y-%m-%d"
 PLOTS, PREDICTIONS = "plots", "predictions"
@@ -54,13 +54,14 @@ class Scores:
 def scores(material: Material) -> Scores:
     """Compute them."""
     seed, baseline = material.about["seed"], next(iter(material.about["candidates"]))
-    subsets = {benchmark: _subsets(material, own) for benchmark, own in _by_benchmark(material.items).items()}
+    leaks = [Leak.model_validate(leak) for leak in material.about["leaks"]]
+    subsets = {name: _subsets(material, own, leaks) for name, own in _by_benchmark(material.items).items()}
     sized = {f"{benchmark}: {name}": len(ids) for benchmark, own in subsets.items() for name, ids in own.items()}
     found = sheets(material.items, material.answers)
     people = _nameless(material.verdicts)
     machines = [verdict for verdict in material.verdicts if verdict.by == "model"]
     return Scores(
-        figures=tuple(_figures(material, subsets)),
+        figures=tuple(_figures(material, found, subsets)),
         differences=tuple(differences(found, baseline, seed=seed)),
         agreement=(*agreement(machines), *agreement(people), *preferences(machines, material.answers)),
         gates=(*(Gate.model_validate(gate) for gate in material.about["gates"]), *gates(people, machines)),
@@ -118,13 +119,13 @@ def _nameless(verdicts: Iterable[Verdict]) -> list[Verdict]:
     return [verdict.model_copy(update={"judge": numbers[verdict.judge]}) for verdict in told]
 
 
-def _figures(material: Material, subsets: Mapping[str, Subsets]) -> Iterator[Figure]:
+def _figures(material: Material, found: Iterable[Sheet], subsets: Mapping[str, Subsets]) -> Iterator[Figure]:
     about, items = material.about, material.items
-    for sheet in sheets(items, material.answers):
+    for sheet in found:
         yield from accuracies(sheet, seed=about["seed"])
         yield from overlaps(sheet, about["tokens"], seed=about["seed"])
         yield from sheet.fates()
-        for name, ids in subsets[sheet.benchmark].items():
+        for name, ids in subsets[sheet.series.benchmark].items():
             yield from accuracies(sheet, seed=about["seed"], within=ids, subset=name)
     yield from biases(items, material.answers, seed=about["seed"])
     yield from essay_figures(items, material.verdicts, about["seed"])
@@ -132,10 +133,9 @@ def _figures(material: Material, subsets: Mapping[str, Subsets]) -> Iterator[Fig
     yield from wins(items, material.verdicts, seed=about["seed"])
 
 
-def _subsets(material: Material, items: Sequence[Item]) -> Subsets:
+def _subsets(material: Material, items: Sequence[Item], leaks: Sequence[Leak]) -> Subsets:
     """The parts that a benchmark is looked at in: only what splits it tells anything."""
     about = material.about
-    leaks = [Leak.model_validate(leak) for leak in about["leaks"]]
     found = by_difficulty(items, material.answers, about["solvers"]) if about["solvers"] else {}
     found |= by_overlap(items, leaks) if leaks else {}
     lengths = by_length([item for item in items if isinstance(item, Choice)])
@@ -171,8 +171,8 @@ def _judge_tables(material: Material, found: Scores) -> list[Table]:
     heads = ("Criterion", "Judge", "Other judge", "Measure", "Value", "95 %", "Items")
     gate_heads = ("Judge", "Criterion", "Kappa", "95 %", "Unsafe found", "Items", "Gate")
     made = (
-        _words("Agreement of judges", heads, agreed, (note,) if unsure else ()),
-        _words("Judges against people", gate_heads, gated, ()),
+        in_words("Agreement of judges", heads, agreed, (note,) if unsure else ()),
+        in_words("Judges against people", gate_heads, gated),
     )
     return [table for table in made if table.rows or table.notes]
 
@@ -185,11 +185,6 @@ def _criteria(verdict: Verdict) -> Sequence[str]:
 def _verdict(found: Gate) -> str:
     """What a gate says of a judge."""
     return "passes" if found.passes else "advises only"
-
-
-def _words(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], notes: tuple[str, ...]) -> Table:
-    body = tuple(tuple(map(Cell, row)) for row in rows)
-    return Table(title, (tuple(map(Cell, heads)),), body, notes, labels=len(heads))
 
 
 def _facts(material: Material) -> dict[str, str]:

@@ -6,7 +6,7 @@ of them.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import Field
 
@@ -84,6 +84,30 @@ class Figure(Value):
     high: float | None = None
     n: int
     subset: str = ""
+
+
+class Series(NamedTuple):
+    """What figures are of: one candidate on one benchmark, with so many exemplars."""
+
+    candidate: str
+    benchmark: str
+    shots: int
+
+    def figure(
+        self,
+        column: str,
+        metric: str,
+        value: float,
+        n: int,
+        *,
+        reach: tuple[float | None, float | None] = (None, None),
+        subset: str = "",
+    ) -> Figure:
+        """One of its figures; `reach` is the interval, if it has one."""
+        low, high = reach
+        return Figure(
+            **self._asdict(), column=column, metric=metric, value=value, low=low, high=high, n=n, subset=subset
+        )
 
 
 class Difference(Value):

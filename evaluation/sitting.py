@@ -91,27 +91,25 @@ class Sitting:
         return done
 
     async def _answer(self, ask: Ask) -> Answer:
-        request, item = ask.request, ask.item
-        answer = Answer(
+        detail = ""
+        try:
+            reply = await self._desk.carry(ask.request)
+            read = _read(ask, reply)
+        except AnswerError as error:
+            reply, detail = Reply(text=""), str(error)
+            read = _read(ask, reply)._replace(status="failed")
+        return Answer(
             candidate=ask.candidate,
-            item=item.id,
+            item=ask.item.id,
             shots=ask.shots,
             arrangement=ask.arrangement,
-            status="failed",
-            text="",
-            call=request.key,
+            text=reply.text,
+            input_tokens=reply.input_tokens,
+            output_tokens=reply.output_tokens,
+            call=ask.request.key,
+            detail=detail,
+            **read._asdict(),
         )
-        try:
-            reply = await self._desk.carry(request)
-        except AnswerError as error:
-            nothing = (
-                read_answer(item, "", cut=False, refused=False, form=ask.form) if isinstance(item, Choice) else None
-            )
-            marks = {"standard": nothing.standard, "elastic": nothing.elastic} if nothing else {}
-            return answer.model_copy(update={"detail": str(error), **marks})
-        read = _read(ask, reply)
-        spent = {"input_tokens": reply.input_tokens, "output_tokens": reply.output_tokens}
-        return answer.model_copy(update={"text": reply.text, **spent, **read._asdict()})
 
 
 def _read(ask: Ask, reply: Reply) -> Reading:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -52,6 +52,12 @@ class Table:
     def width(self) -> int:
         """The number of columns."""
         return sum(cell.span for cell in self.header[0])
+
+
+def in_words(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]], notes: tuple[str, ...] = ()) -> Table:
+    """A table with one row of heads, and words in all columns."""
+    body = tuple(tuple(map(Cell, row)) for row in rows)
+    return Table(title, (tuple(map(Cell, heads)),), body, notes, labels=len(heads))
 
 
 def markdown(table: Table) -> str:

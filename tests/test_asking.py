@@ -7,13 +7,12 @@ import orjson
 
 from psyche.agents.agent import Role
 from psyche.agents.exchange import Endpoint
-from psyche.corpus.keys import AnswerKey
-from psyche.corpus.records import Origin, Question, QuestionKind, Turn
+from psyche.corpus.records import QuestionKind, Turn
 from psyche.evaluation.answers import Form
 from psyche.evaluation.asking import Ask, Setting, asks
 from psyche.evaluation.exemplars import Exemplars
-from psyche.evaluation.items import Choice, Consultation, Essay, Item
-from tests.pceb_folder import words
+from psyche.evaluation.items import Consultation, Essay, Item
+from tests.exam_items import choice, question
 
 ROLE = Role(endpoint=Endpoint(connect="compatible:m@http://127.0.0.1:9/v1"), temperature=0.0, max_tokens=1024)
 GROUPS: list[tuple[str, QuestionKind]] = [
@@ -21,34 +20,9 @@ GROUPS: list[tuple[str, QuestionKind]] = [
 ]
 
 
-def choice(seed: str, subject: str = "记忆", kind: QuestionKind = "single", **options: str) -> Choice:
-    return Choice(
-        benchmark="exam",
-        column="all",
-        subject=subject,
-        place=seed,
-        language="zh",
-        kind=kind,
-        stem=words(seed, 12),
-        options=options or {letter: words(f"{seed}{letter}", 4) for letter in "ABCD"},
-        key=AnswerKey(kind="choice", value=("A",)),
-    )
-
-
 def exemplars(items: Sequence[Item], analysis: str = "") -> Exemplars:
     pool = [
-        Question(
-            kind=kind,
-            stem=words(f"{subject}{kind}{n}", 12),
-            options={letter: words(f"{n}{letter}", 4) for letter in "ABCD"},
-            key=AnswerKey(kind="choice", value=("A",) if kind == "single" else ("A", "B")),
-            analysis=analysis,
-            case="",
-            language="zh",
-            origin=Origin(source="bank.json", section=(subject,)),
-        )
-        for subject, kind in GROUPS
-        for n in range(6)
+        question(f"{subject}{kind}{n}", subject, kind, analysis=analysis) for subject, kind in GROUPS for n in range(6)
     ]
     return Exemplars(pool, items, seed=1)
 

@@ -6,44 +6,11 @@ from pathlib import Path
 import pytest
 
 from psyche.corpus.errors import InputError
-from psyche.corpus.keys import AnswerKey
-from psyche.corpus.records import Origin, Question, QuestionKind
 from psyche.evaluation.exemplars import Exemplars, read_pool
-from psyche.evaluation.items import Choice
-from tests.pceb_folder import exemplar_bank, words
+from tests.exam_items import choice, question
+from tests.pceb_folder import exemplar_bank
 
-
-def options(seed: str) -> dict[str, str]:
-    return {letter: words(f"{seed}{letter}", 4) for letter in "ABCD"}
-
-
-def question(seed: str, subject: str = "记忆", kind: QuestionKind = "single", *, analysis: str = "") -> Question:
-    return Question(
-        kind=kind,
-        stem=words(seed, 12),
-        options=options(seed),
-        key=AnswerKey(kind="choice", value=("A",) if kind == "single" else ("A", "B")),
-        analysis=analysis,
-        language="zh",
-        origin=Origin(source="bank.json", section=(subject,)),
-    )
-
-
-def item(seed: str, subject: str = "记忆", kind: QuestionKind = "single") -> Choice:
-    return Choice(
-        benchmark="exam",
-        column="all",
-        subject=subject,
-        place=seed,
-        language="zh",
-        kind=kind,
-        stem=words(seed, 12),
-        options=options(seed),
-        key=None,
-    )
-
-
-TEST = [item(f"test{n}") for n in range(3)]
+TEST = [choice(f"test{n}") for n in range(3)]
 POOL = [
     question(f"{subject}{kind}{n}", subject, kind)
     for subject in ("记忆", "情绪")
@@ -54,19 +21,19 @@ POOL = [
 
 def test_exemplars_are_of_the_subject_and_kind_of_the_item_and_none_twice() -> None:
     for kind in ("single", "multiple"):
-        drawn = Exemplars(POOL, TEST, seed=1).draw(item("x", "情绪", kind), 5)
+        drawn = Exemplars(POOL, TEST, seed=1).draw(choice("x", "情绪", kind), 5)
         assert {(one.origin.section, one.kind) for one in drawn} == {(("情绪",), kind)}
         assert len({one.id for one in drawn}) == 5
 
 
 def test_items_of_one_subject_and_kind_have_the_same_exemplars_whoever_draws_first() -> None:
     one, other = Exemplars(POOL, TEST, seed=1), Exemplars(reversed(POOL), reversed(TEST), seed=1)
-    other.draw(item("z", "情绪"), 5)
-    assert one.draw(item("x"), 5) == one.draw(item("y"), 5) == other.draw(item("x"), 5)
+    other.draw(choice("z", "情绪"), 5)
+    assert one.draw(choice("x"), 5) == one.draw(choice("y"), 5) == other.draw(choice("x"), 5)
 
 
 def test_another_seed_draws_other_exemplars() -> None:
-    drawn = [Exemplars(POOL, TEST, seed=seed).draw(item("x"), 5) for seed in (1, 2)]
+    drawn = [Exemplars(POOL, TEST, seed=seed).draw(choice("x"), 5) for seed in (1, 2)]
     assert drawn[0] != drawn[1]
 
 
@@ -78,7 +45,7 @@ def test_one_digest_means_the_same_draws() -> None:
 
 def test_fewer_exemplars_are_the_first_of_more() -> None:
     exemplars = Exemplars(POOL, TEST, seed=1)
-    assert exemplars.draw(item("x"), 5)[:2] == exemplars.draw(item("x"), 2)
+    assert exemplars.draw(choice("x"), 5)[:2] == exemplars.draw(choice("x"), 2)
 
 
 def test_what_stands_in_the_test_is_left_out_and_counted_whatever_its_numbering_and_order_of_options() -> None:
@@ -90,13 +57,13 @@ def test_what_stands_in_the_test_is_left_out_and_counted_whatever_its_numbering_
     ]
     exemplars = Exemplars([*POOL, *leaks], TEST, seed=1)
     assert exemplars.leaking == 2
-    stems = {one.stem for one in exemplars.draw(item("x"), 8)}
+    stems = {one.stem for one in exemplars.draw(choice("x"), 8)}
     assert not {stem for stem in stems if first.stem in stem or second.stem in stem}
 
 
 def test_what_has_an_analysis_is_drawn_before_what_has_none() -> None:
     explained = [question(f"e{n}", analysis="因为遗忘先快后慢。") for n in range(3)]
-    drawn = Exemplars([*POOL, *explained], TEST, seed=1).draw(item("x"), 5)
+    drawn = Exemplars([*POOL, *explained], TEST, seed=1).draw(choice("x"), 5)
     assert [bool(one.analysis) for one in drawn] == [True] * 3 + [False] * 2
     assert {one.id for one in drawn[:3]} == {one.id for one in explained}
 
@@ -104,7 +71,7 @@ def test_what_has_an_analysis_is_drawn_before_what_has_none() -> None:
 def test_a_subject_with_too_few_is_filled_up_from_others_of_the_kind_and_that_is_counted() -> None:
     exemplars = Exemplars([*POOL, question("one", "人格"), question("two", "人格")], TEST, seed=1)
     for _ in range(2):
-        drawn = exemplars.draw(item("x", "人格"), 5)
+        drawn = exemplars.draw(choice("x", "人格"), 5)
     assert [one.origin.section for one in drawn[:2]] == [("人格",)] * 2
     assert {one.kind for one in drawn} == {"single"}
     assert len({one.id for one in drawn}) == 5
@@ -114,13 +81,13 @@ def test_a_subject_with_too_few_is_filled_up_from_others_of_the_kind_and_that_is
 def test_a_bank_with_too_few_questions_says_how_many_it_has() -> None:
     exemplars = Exemplars([question("one"), question("two")], TEST, seed=1)
     with pytest.raises(InputError, match="hold 2 usable single questions, 5 are needed"):
-        exemplars.draw(item("x"), 5)
+        exemplars.draw(choice("x"), 5)
 
 
 def test_a_question_without_options_is_no_exemplar() -> None:
     short = question("short").model_copy(update={"options": {}})
     with pytest.raises(InputError, match="hold 0 usable single questions"):
-        Exemplars([short], TEST, seed=1).draw(item("x"), 1)
+        Exemplars([short], TEST, seed=1).draw(choice("x"), 1)
 
 
 def test_the_banks_of_a_folder_are_read_together_and_other_files_passed_over(tmp_path: Path) -> None:

@@ -123,7 +123,7 @@ def test_settings_are_sheets_of_their_own_and_other_arrangements_in_none() -> No
     item = choice("1")
     rows = [answer(item, 1), answer(item, 0, shots=5), answer(item, 0, arrangement=1), answer(item, 0, "other")]
     found = sheets({item.id: item}, rows)
-    assert [(one.candidate, one.shots, len(one.answers)) for one in found] == [
+    assert [(one.series.candidate, one.series.shots, len(one.answers)) for one in found] == [
         ("m", 0, 1),
         ("m", 5, 1),
         ("other", 0, 1),

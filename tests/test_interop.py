@@ -18,7 +18,7 @@ from psyche.evaluation.evaluationfile import PAPER, EvaluationFile
 from psyche.evaluation.examination import Examination
 from psyche.evaluation.figures import Sheet, accuracies
 from psyche.evaluation.interop import Exam, read_exam
-from psyche.evaluation.results import Answer, Figure
+from psyche.evaluation.results import Answer, Figure, Series
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:pceb. :UserWarning"),
@@ -126,7 +126,7 @@ def our_figures(exam: Exam, said: Mapping[str, Said], *, told: bool = True) -> d
         cut, refused = told and one.stop == "length", told and one.stop == "filter"
         read = read_answer(item, one.text, cut=cut, refused=refused, form=exam.form)
         answers.append((item, Answer(candidate="it", item=item.id, shots=0, text=one.text, **read._asdict())))
-    sheet = Sheet("it", "pceb", 0, tuple(answers))
+    sheet = Sheet(Series("it", "pceb", 0), tuple(answers))
     figures = [*accuracies(sheet, seed=1), *sheet.fates()]
     return {_name(figure): figure.value for figure in figures if figure.metric not in ("read", "failed")}
 
