@@ -6,6 +6,7 @@
     vllm:MODEL@URL               a server of yours; also llamacpp, sglang, compatible
     deepseek:MODEL               a public service; also dashscope; @URL names another address
     openai:MODEL                 OpenAI, or @URL
+    transformers:DIR             a trained model in a directory, in this process
     script:FILE.jsonl            answers from a file, for dry runs
     package.module:function      a function of yours that returns a LangChain chat model
     name:MODEL                   any provider that LangChain's init_chat_model knows
@@ -31,12 +32,13 @@ from langchain_openai import ChatOpenAI
 from pydantic import SecretStr, ValidationError
 from yarl import URL
 
-from psyche.agents import weights
+from psyche.agents import transformers_chat, weights
 from psyche.agents.compatible import CompatibleChat
 from psyche.agents.embedded import EmbeddedChat, check
 from psyche.agents.embedded_ocr import OcrChat
 from psyche.agents.openai_chat import OpenAIChat
 from psyche.agents.scripted import script
+from psyche.agents.transformers_chat import TransformersChat
 from psyche.corpus.errors import ProviderError
 from psyche.corpus.ocr import WEIGHTS
 
@@ -46,10 +48,10 @@ _PUBLIC = {
     "dashscope": ("https://dashscope.aliyuncs.com/compatible-mode/v1", "DASHSCOPE_API_KEY"),
 }
 _OTHERS = ("anthropic", "google_genai", "mistralai", "ollama", "openrouter")
-_KINDS = ("embedded", *_SELF_HOSTED, *_PUBLIC, "openai", "script", *_OTHERS)
+_KINDS = ("embedded", *_SELF_HOSTED, *_PUBLIC, "openai", "transformers", "script", *_OTHERS)
 _FORMS = {kind: f"{kind}:MODEL" for kind in _KINDS}
 _FORMS |= {kind: f"{kind}:MODEL@URL" for kind in _SELF_HOSTED}
-_FORMS |= {"embedded": "embedded:FILE.gguf", "script": "script:FILE.jsonl"}
+_FORMS |= {"embedded": "embedded:FILE.gguf", "transformers": "transformers:DIR", "script": "script:FILE.jsonl"}
 _SPEC = re.compile(r"(?P<kind>[\w.-]+):(?P<name>.+?)(?:@(?P<url>https?://\S+))?")
 _FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+:[A-Za-z_]\w*")
 
@@ -78,6 +80,8 @@ def connect(
             return EmbeddedChat(path=_gguf(parsed), timeout=timeout, connections=connections)
         case "ocr":
             return OcrChat()
+        case "transformers":
+            return TransformersChat(path=_directory(parsed))
         case "script":
             return script(Path(parsed.name))
         case "openai":
@@ -97,7 +101,7 @@ def connect(
 
 async def disconnect(model: BaseChatModel) -> None:
     """Close what a model from `connect` holds open: connections, the embedded server."""
-    if isinstance(model, CompatibleChat | OcrChat):
+    if isinstance(model, CompatibleChat | OcrChat | TransformersChat):
         await model.aclose()
     elif isinstance(model, ChatOpenAI) and model.http_async_client is not None:
         await model.http_async_client.aclose()
@@ -106,7 +110,7 @@ async def disconnect(model: BaseChatModel) -> None:
 def identity(spec: str) -> str:
     """The part of a spec that decides answers: kind and model, but no address.
 
-    A file counts by its name and the first 12 digits of its sha256. Raises ProviderError as
+    A file or directory counts by its name and the first 12 digits of its sha256. Raises ProviderError as
     `connect` does for a spec that names nothing.
     """
     if _FUNCTION.fullmatch(spec):
@@ -118,6 +122,9 @@ def identity(spec: str) -> str:
             return f"embedded:{path.name}:{weights.digest(path)[:12]}"
         case "ocr":
             return f"ocr:{WEIGHTS}"
+        case "transformers":
+            path = _directory(parsed)
+            return f"transformers:{path.resolve().name}:{transformers_chat.digest(path)[:12]}"
         case "script":
             path = Path(parsed.name)
             return f"script:{path.name}:{hashlib.sha256(_bytes(path)).hexdigest()[:12]}"
@@ -125,11 +132,11 @@ def identity(spec: str) -> str:
 
 
 def on_this_machine(spec: str) -> bool:
-    """Whether a spec surely names a model that runs here: embedded, scripted, or at a loopback address."""
+    """Whether a spec surely names a model that runs here: on files of its own, or at a loopback address."""
     if _FUNCTION.fullmatch(spec):
         return False
     parsed = _parse(spec)
-    if parsed.kind in ("embedded", "ocr", "script"):
+    if parsed.kind in ("embedded", "ocr", "transformers", "script"):
         return True
     host = URL(parsed.url).host if parsed.url else None
     return host == "localhost" or (host is not None and _is_loopback(host))
@@ -185,6 +192,12 @@ def _gguf(spec: _Spec) -> Path:
     if path is None:
         raise ProviderError(f"{spec.text}: the embedded model is not here yet; run `psyche model pull`")
     check(path)
+    return path
+
+
+def _directory(spec: _Spec) -> Path:
+    path = Path(spec.name)
+    transformers_chat.check(path)
     return path
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from psyche.cli import train
 from psyche.corpus.errors import InputError, PsycheError
 
 app = typer.Typer(
@@ -14,8 +15,8 @@ app = typer.Typer(
     help="Psychology textbooks, question banks, posts and topics become verified reasoning data.",
     epilog=(
         "Exit codes: 0 done, 1 some records failed or files could not be read, 2 bad input or run file,"
-        " 3 run directory in use, 4 budget reached, 5 disk or database, 6 provider, 7 privacy, 130 interrupted,"
-        " 143 terminated."
+        " 3 run directory in use, 4 budget reached, 5 disk or database, 6 provider, 7 privacy, 8 training,"
+        " 130 interrupted, 143 terminated."
     ),
     no_args_is_help=True,
     add_completion=False,
@@ -24,6 +25,7 @@ app = typer.Typer(
 )
 model = typer.Typer(help="The embedded language model.", no_args_is_help=True)
 app.add_typer(model, name="model")
+app.add_typer(train.app, name="train")
 
 Verdict = Literal["accept", "edit", "reject"]
 RunFileArgument = Annotated[Path, typer.Argument(metavar="RUN.toml", help="The run file.")]
@@ -109,11 +111,20 @@ def trace(
 def export(
     run: RunOption = None,
     to: Annotated[Path | None, typer.Option(metavar="DIR", help="Target; export/ in the run by default.")] = None,
+    trainer: Annotated[
+        Literal["trl", "llamafactory", "verl", "ms-swift"] | None,
+        typer.Option("--for", help="In the form of this trainer, with rewards; to a directory of its name by default."),
+    ] = None,
 ) -> None:
     """Write the splits, the dataset card and a manifest; what may not be published stays in the run."""
     from psyche.cli.show import export_command
 
-    export_command(run, to)
+    if trainer is None:
+        export_command(run, to)
+        return
+    from psyche.cli.handover import handover_command
+
+    handover_command(run, trainer, to)
 
 
 @app.command()

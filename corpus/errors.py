@@ -10,6 +10,7 @@
   x StorageError          (5)     disk full, read-only, or a damaged run database
   x ProviderError         (6)     a model cannot be reached or refuses to serve us at all
   x PrivacyError          (7)     personal data cannot be kept apart, or would leave the machine
+  x TrainingError         (8)     training cannot go on, or would learn nothing
   x AnswerError           (1)     no usable answer from a model; costs one record, never the run
     - CutOffError                 stopped at the token limit
     - RefusedError                declined, or a content filter spoke
@@ -83,6 +84,12 @@ class PrivacyError(PsycheError):
     """Personal data cannot be kept apart, or was about to leave the machine."""
 
     exit_code = 7
+
+
+class TrainingError(PsycheError):
+    """Training cannot go on, or would learn nothing: a loss that is no number, an adapter that is frozen."""
+
+    exit_code = 8
 
 
 class AnswerError(PsycheError):

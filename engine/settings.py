@@ -40,10 +40,15 @@ def load_settings(path: Path, kind: type[Whole]) -> Whole:
         raise RunFileError(f"{path}: not UTF-8 text; save it as UTF-8") from error
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise RunFileError(f"{path}: not valid TOML: {error}") from error
+    return checked(body, kind, str(path))
+
+
+def checked(body: Any, kind: type[Whole], place: str) -> Whole:
+    """What a file holds, as its sections; RunFileError begins with the place."""
     try:
         return kind.model_validate(body)
     except ValidationError as error:
-        raise RunFileError(f"{path}: {_explain(kind, error)}") from error
+        raise RunFileError(f"{place}: {_explain(kind, error)}") from error
 
 
 def _explain(whole: Any, error: ValidationError) -> str:

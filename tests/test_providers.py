@@ -317,6 +317,7 @@ def test_a_missing_integration_says_what_to_install() -> None:
         ("vllm:", "'vllm:' names no model: write vllm:MODEL@URL$"),
         ("vllm", "'vllm' names no model: write vllm:MODEL@URL$"),
         ("script", "write script:FILE.jsonl$"),
+        ("transformers", "write transformers:DIR$"),
         ("openai", "write openai:MODEL$"),
         ("vllm:m", "needs an address that begins with http:// or https://: vllm:m@http://HOST:PORT/v1$"),
         ("vllm:x@127.0.0.1:8000", "begins with http:// or https://: vllm:x@http://HOST:PORT/v1$"),

@@ -1,0 +1,1 @@
+"""What is learned: recipes, the data contract, rewards, supervised training, reward models, GRPO."""
