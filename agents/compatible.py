@@ -94,7 +94,7 @@ class CompatibleChat(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: object,
     ) -> ChatResult:
-        turns = [_wire(message) for message in messages]
+        turns = [wire(message) for message in messages]
         message = await self.answer(turns, **kwargs, **({"stop": stop} if stop else {}))
         return ChatResult(generations=[ChatGeneration(message=message)])
 
@@ -139,7 +139,8 @@ class CompatibleChat(BaseChatModel):
         return self._sessions[loop]
 
 
-def _wire(message: BaseMessage) -> dict[str, Any]:
+def wire(message: BaseMessage) -> dict[str, Any]:
+    """A message of LangChain's in the OpenAI form; ModelInvalidRequestError for one of a tool."""
     role = _ROLES.get(message.type)
     if role is None:
         _fail(ModelInvalidRequestError, f"a message of type {message.type!r} cannot be sent")
@@ -149,13 +150,14 @@ def _wire(message: BaseMessage) -> dict[str, Any]:
 def _read(raw: bytes) -> AIMessage:
     try:
         reply = orjson.loads(raw)
-        return _message(reply, reply["choices"][0])
+        return as_message(reply, reply["choices"][0])
     except (ValueError, LookupError, TypeError, AttributeError):
         text = " ".join(raw[:EXCERPT].decode("utf-8", "replace").split())
         _fail(ModelAPIError, f"not a chat completion: {text}", 200)
 
 
-def _message(reply: dict[str, Any], choice: dict[str, Any]) -> AIMessage:
+def as_message(reply: dict[str, Any], choice: dict[str, Any]) -> AIMessage:
+    """One choice of a completion, in the OpenAI form; a thought in front is told apart."""
     said = choice["message"]
     content = said.get("content") or ""
     reasoning = said.get("reasoning_content") or said.get("reasoning") or ""

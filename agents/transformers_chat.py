@@ -1,6 +1,6 @@
 """A trained model as it lies on disk, in this process: asked like any other, without a server.
 
-Calls that wait are answered together, on one thread for each directory.
+Calls that wait for a model are answered together, on the one thread for all models of the process.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
 from psyche.agents import weights
-from psyche.agents.compatible import _message, _wire
+from psyche.agents.compatible import as_message, wire
 from psyche.agents.drafts import Draft, Written
 from psyche.agents.faults import fault
 from psyche.agents.generation import Writer
@@ -33,6 +33,8 @@ _TOGETHER = 64
 """Texts that are written at a time at most."""
 _LINGER = 0.02
 """Seconds that the first to come waits for company: they all write at the pace of one."""
+# One for all: while a model is loaded, the library changes torch under the feet of every other thread.
+_HAND = ThreadPoolExecutor(1, thread_name_prefix="transformers")
 _KNOWN = frozenset(("temperature", "top_p", "max_tokens", "seed", "logprobs", "top_logprobs"))
 _DECIDING = ("*.safetensors", "*.json", "*.jinja")
 """The files of a directory that decide answers."""
@@ -112,7 +114,7 @@ class TransformersChat(BaseChatModel):
             raise fault(ModelInvalidRequestError, f"transformers:{self.path}: takes no {unknown[0]!r}")
         chosen = {name: arguments[name] for name in ("temperature", "top_p", "seed") if name in arguments}
         top = arguments.get("top_logprobs", 0) if arguments.get("logprobs") else 0
-        turns = [_text(_wire(message)) for message in messages]
+        turns = [_text(wire(message)) for message in messages]
         return Draft(turns, limit=arguments.get("max_tokens"), top=top, **chosen)
 
     def _result(self, written: Written) -> ChatResult:
@@ -123,28 +125,27 @@ class TransformersChat(BaseChatModel):
             "logprobs": {"content": [{"top_logprobs": top}]} if top else None,
         }
         usage = {"prompt_tokens": written.input_tokens, "completion_tokens": written.output_tokens}
-        message = _message({"model": self.path.name, "usage": usage}, choice)
+        message = as_message({"model": self.path.name, "usage": usage}, choice)
         return ChatResult(generations=[ChatGeneration(message=message)])
 
 
 class _Desk:
-    """Who sits before a model: one thread, which takes up all that waits."""
+    """A model and what waits for it; whoever has a turn takes up many."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._waiting: deque[Draft] = deque()
-        self._hand = ThreadPoolExecutor(1, thread_name_prefix="transformers")
         self._writer: Writer | None = None
 
     def take(self, draft: Draft) -> None:
         self._waiting.append(draft)
-        self._hand.submit(self._work)
+        _HAND.submit(self._work)
 
     def clear(self) -> None:
-        self._hand.submit(self._free).result()
+        _HAND.submit(self._free).result()
 
     def _work(self) -> None:
-        # Every draft asks for a turn, and the first turn takes many.
+        # A turn is asked for with every draft, and one turn takes many.
         if not self._waiting:
             return
         time.sleep(_LINGER)

@@ -11,7 +11,7 @@ from rich import box
 from rich.table import Table as Shown
 
 from psyche.cli.progress import listen, watched
-from psyche.cli.terminal import console
+from psyche.cli.terminal import console, tame
 from psyche.engine.database import Database
 from psyche.engine.tally import Tally
 from psyche.evaluation.tables import Table
@@ -73,4 +73,4 @@ def _show(name: str, sample: Sample) -> None:
         f"{reward} {'not scored' if got is None else f'{got:.2f}'}" for reward, got in sample.rewards.items()
     )
     console.print(f"{name} of {sample.row}: {sample.name}, {sample.total:.2f} ({told})", style="bold", markup=False)
-    console.print(sample.text, soft_wrap=True, markup=False)
+    console.print(tame(sample.text), soft_wrap=True, markup=False)

@@ -128,8 +128,9 @@ def export(
 ) -> None:
     """Write a model as one file for llama.cpp; the folder itself is what vLLM serves."""
     from psyche.training.gguf import write_gguf
+    from psyche.training.job import model_of
 
-    typer.echo(write_gguf(model, gguf, precision))
+    typer.echo(write_gguf(model_of(model), gguf, precision))
 
 
 @app.command()
@@ -141,7 +142,9 @@ def card(
     ] = None,
 ) -> None:
     """Put the scores of an evaluation into the card of a model."""
+    from psyche.training.job import model_of
     from psyche.training.scorecard import add_scores
 
-    add_scores(model, scores, candidates or ())
-    typer.echo(model / "README.md")
+    folder = model_of(model)
+    add_scores(folder, scores, candidates or ())
+    typer.echo(folder / "README.md")

@@ -11,7 +11,7 @@ from psyche.agents.exchange import Endpoint
 from psyche.agents.providers import on_this_machine
 from psyche.engine.settings import RUNTIME, Section, meant
 
-LOGPROBS = ("embedded", "vllm", "llamacpp", "sglang")
+LOGPROBS = ("embedded", "transformers", "vllm", "llamacpp", "sglang")
 """Kinds of provider whose servers give log-probabilities without being asked twice."""
 
 

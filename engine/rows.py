@@ -42,7 +42,9 @@ def sft(record: Example | Session) -> Iterator[dict[str, Any]]:
         yield from _turns(record)
         return
     item = record.item
-    answer = f"{ANSWER[item.question.language]}{item.question.key}"
+    # Of a blank's accepted texts a model is to write one; all of them together are no answer.
+    key = item.question.key
+    answer = f"{ANSWER[item.question.language]}{key.value[0] if key.kind == 'blank' else key}"
     said = f"<think>\n{item.rationale}\n</think>\n\n{answer}"
     yield {"id": record.id, "prompt": _exam(record), "completion": _completion(said), **_about(record), "risk": "none"}
 

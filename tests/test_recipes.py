@@ -80,6 +80,13 @@ def test_a_recipe_that_ships_is_one_that_trl_takes(name: str, tmp_path: Path) ->
     assert not one.trainer.keys() - {field.name for field in dataclasses.fields(config)}
 
 
+@pytest.mark.parametrize("name", [name for name, kind in KINDS.items() if kind == "sft"])
+def test_a_recipe_without_padding_lets_trl_cut_nothing(name: str, tmp_path: Path) -> None:
+    """TRL refuses to train where rows are neither padded nor packed and are yet to be cut off."""
+    config = configured(recipe(name), tmp_path)
+    assert config.max_length is None or config.packing or not config.padding_free
+
+
 @pytest.mark.parametrize("name", PAPER)
 def test_the_recipes_of_the_paper_have_its_numbers(name: str, tmp_path: Path) -> None:
     one = recipe(name)

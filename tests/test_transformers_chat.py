@@ -212,6 +212,16 @@ async def test_a_model_that_was_freed_is_loaded_again(model: TransformersChat) -
     assert (await say(model, seed=1)).text == before.text
 
 
+async def test_models_that_are_loaded_at_a_time_do_not_disturb_each_other(
+    copy: Path, directory: Path, tmp_path: Path
+) -> None:
+    models = [connected(path) for path in (copy, directory, tiny_model(tmp_path / "third"))]
+    first, *others = await asyncio.gather(*(say(model, seed=1) for model in models))
+    assert {other.text for other in others} == {first.text}
+    for model in models:
+        await model.aclose()
+
+
 def test_it_can_be_asked_without_an_event_loop(directory: Path) -> None:
     model = connected(directory)
     assert model.invoke(ASKED, seed=1, max_tokens=8).text == asyncio.run(say(model, seed=1, max_tokens=8)).text

@@ -15,6 +15,7 @@ from psyche.corpus.helplines import Helpline, fitting, helplines
 from psyche.corpus.records import Language, grade
 from psyche.corpus.text import HAN
 from psyche.prompts.prompt import Message, load
+from psyche.training.job import model_of
 
 Persona = Literal["supporter", "empathiser", "student"]
 """Whose instructions the model gets."""
@@ -143,7 +144,4 @@ def lines_for(words: str) -> tuple[Helpline, ...]:
 def spec(model: str) -> str:
     """What `connect` takes for a directory that holds a model, or a training's results; any other text as it is."""
     directory = Path(model)
-    if not directory.is_dir():
-        return model
-    inside = directory / "model"
-    return f"transformers:{inside if (inside / 'config.json').is_file() else directory}"
+    return f"transformers:{model_of(directory)}" if directory.is_dir() else model

@@ -24,7 +24,7 @@ from psyche.engine.database import Database
 from psyche.engine.tally import Tally
 from psyche.engine.writing import Written, write
 from psyche.evaluation.sitting import Sitting
-from psyche.training.exam import gold
+from psyche.training.exam import by_letter, gold
 from psyche.training.split import File, Row, read_split, with_system
 
 Fate = Literal["kept", "always_right", "always_wrong", "suspect", "unscored", "unanswered"]
@@ -113,7 +113,7 @@ class Survey(Sitting):
             return row["id"], sample, None
         said, key = "" if reply.finish_reason == "length" else reply.text, _key(row)
         assert key
-        found = find_answer(said, _options(row), key.kind)
+        found = find_answer(said, by_letter(row.get("options")), key.kind)
         vote = Vote(solver=request.model, said=said, parsed=str(found) if found else None, correct=key.accepts(found))
         return row["id"], sample, vote
 
@@ -139,11 +139,6 @@ def _share(votes: Sequence[Vote]) -> float:
 
 def _key(row: Row) -> Any:
     return gold(row.get("answer"), row.get("options"), row.get("answer_kind"))
-
-
-def _options(row: Row) -> dict[str, str]:
-    split = (option.partition(".") for option in row.get("options") or ())
-    return {letter.strip(): text.strip() for letter, _, text in split}
 
 
 def _cast(row: Row, split: Path) -> list[Vote]:

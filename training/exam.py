@@ -55,17 +55,17 @@ def gold(answer: str | None, options: Sequence[str] | None, kind: KeyKind | None
 
     An answer of a known kind is taken as an export prints it: letters, or the accepted texts between slashes.
     """
-    by_letter = _by_letter(options)
+    shown = by_letter(options)
     try:
         if not answer or kind == "open":
             return None
         if kind is None:
-            key = AnswerKey.parse(answer, by_letter)
+            key = AnswerKey.parse(answer, shown)
             return None if key.kind == "open" else key
         key = AnswerKey(kind=kind, value=tuple(answer if kind == "choice" else answer.split("/")))
     except (AnswerKeyError, ValidationError):
         return None
-    return key if kind != "choice" or set(key.value) <= set(by_letter) else None
+    return key if kind != "choice" or set(key.value) <= set(shown) else None
 
 
 def _read(
@@ -78,10 +78,11 @@ def _read(
     for completion, answer, printed, kind in zip(completions, answers, options, kinds, strict=True):
         text, key = completion[0]["content"], gold(answer, printed, kind)
         asked = key.kind if key else kind or ("choice" if printed else "open")
-        yield text, key, find_answer(text, _by_letter(printed), asked)
+        yield text, key, find_answer(text, by_letter(printed), asked)
 
 
-def _by_letter(printed: Sequence[str] | None) -> dict[str, str]:
+def by_letter(printed: Sequence[str] | None) -> dict[str, str]:
+    """The options of a row by their letters, from `A. text`."""
     options = (_OPTION.fullmatch(option) for option in printed or ())
     return {option["letter"]: option["text"] for option in options if option}
 

@@ -97,6 +97,12 @@ def job(recipe: Recipe, split: Split, contract: Contract, out: Path) -> Iterator
         yield one
 
 
+def model_of(directory: Path) -> Path:
+    """The model in the directory of a training; another directory is that of a model itself."""
+    inside = directory / "model"
+    return inside if (inside / "config.json").is_file() else directory
+
+
 def _read(out: Path) -> dict[str, Any]:
     path = out / RECORD
     if not path.exists():

@@ -38,6 +38,10 @@ def load_tokenizer(recipe: Recipe) -> Any:
         raise InputError(
             f"{recipe.model}: no model: {told}; give a folder or a name of the hub with --model"
         ) from error
+    if hasattr(config, "quantization_config"):
+        raise InputError(
+            f"{recipe.model}: is quantised, which cannot be merged with adapters; name what it was made of"
+        )
     if path := recipe.trainer.get("chat_template_path"):
         tokenizer.chat_template = _template(Path(path))
     if not tokenizer.chat_template:
@@ -84,7 +88,7 @@ def check_learns(trainer: Any, recipe: Recipe) -> None:
 
 def _template(path: Path) -> str:
     try:
-        return (path / "chat_template.jinja" if path.is_dir() else path).read_text("utf-8")
+        return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise RunFileError(f"trainer.chat_template_path: {path}: no template: {error}") from error
 

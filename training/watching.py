@@ -5,6 +5,7 @@ A checkpoint is written after the figures of its step are seen, so that none is 
 
 from __future__ import annotations
 
+import logging
 import signal
 import time
 import warnings
@@ -179,8 +180,22 @@ def quiet(console: Console) -> None:
     disable_bars_of_weights()
     if not console.is_terminal:
         disable_progress_bar()
+    logging.getLogger("transformers.trainer").addFilter(_not_of_tied_weights)
+    logging.getLogger("trl.trainer.grpo_trainer").addFilter(_without_data)
     # TRL reads it at every step of GRPO.
     warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
+
+
+def _not_of_tied_weights(record: logging.LogRecord) -> bool:
+    """Checkpoints lack the head that is the embeddings over again."""
+    return "missing keys in the checkpoint model loaded: ['lm_head.weight']" not in record.getMessage()
+
+
+def _without_data(record: logging.LogRecord) -> bool:
+    """TRL tells the prompt, which may be a post, where no reward scores a completion."""
+    if "returned None for the following kwargs" in record.getMessage():
+        record.msg, record.args = "no reward scores a completion; look at `psyche train check-rewards`", ()
+    return True
 
 
 def _until(log: Path, step: int) -> list[dict[str, Any]]:

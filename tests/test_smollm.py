@@ -1,0 +1,88 @@
+"""A real pretrained model, small enough for a processor, takes steps on splits of real exams."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+from math import isfinite
+from pathlib import Path
+from statistics import fmean
+
+import pytest
+
+from psyche.corpus.banks import read_bank
+from psyche.corpus.decontamination import Holdout
+from psyche.corpus.records import Example, Origin, Question, ReasoningItem, Reject
+from psyche.engine import rows
+from psyche.training.command import start
+from tests.splits import recipe, write_split
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+    # TRL and transformers, of each other's names.
+    pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing.*:FutureWarning"),
+]
+
+
+@pytest.fixture
+def smollm() -> Path:
+    if "PSYCHE_SMOLLM" not in os.environ:
+        pytest.skip("set PSYCHE_SMOLLM to a directory that `python tests/smollm.py` has made; it says how")
+    return Path(os.environ["PSYCHE_SMOLLM"])
+
+
+def bank(folder: Path) -> Iterator[Question | Reject]:
+    for path in sorted(folder.rglob("*.json")):
+        yield from read_bank(path, origin=Origin(source=path.stem), language="zh", counts=Counter())
+
+
+def examples(data: Path) -> Iterator[Example]:
+    """Items of CPsyExam's training set with the rationales that it prints, none of which stands in PCEB."""
+    held = Holdout()
+    for record in bank(data / "pceb"):
+        held.add(record)
+    for question in bank(data / "cpsyexam" / "train"):
+        if isinstance(question, Question) and question.analysis and not question.case and not held.match(question):
+            item = ReasoningItem(
+                question=question, label="gold_shown", prompt="", rationale=question.analysis, rounds=(), chosen=0
+            )
+            yield Example(item=item, votes=(), split="sft")
+
+
+def figures(out: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (out / "log.jsonl").read_text("utf-8").splitlines()]
+
+
+def test_a_real_model_takes_twenty_steps_of_sft_and_three_of_grpo_on_real_splits(
+    tmp_path: Path, shared_data: Path, smollm: Path
+) -> None:
+    found = list(islice(examples(shared_data), 200))
+    sft = write_split(tmp_path / "sft.jsonl", [row for example in found for row in rows.sft(example)])
+    grpo = write_split(tmp_path / "grpo.jsonl", [row for example in found for row in rows.grpo(example)])
+    small = {"lora": {"r": 8, "alpha": 16}, "samples_every": 10}
+    taught = tmp_path / "taught"
+    trainer = {"max_steps": 20, "learning_rate": 5e-4}
+    start(
+        "sft",
+        str(recipe(tmp_path / "sft.yaml", "sft", smollm, sft, max_length=512, trainer=trainer, **small)),
+        out=taught,
+    )
+    losses = [line["loss"] for line in figures(taught)]
+    assert len(losses) == 20
+    assert fmean(losses[-5:]) < fmean(losses[:5])
+    rewarded = tmp_path / "rewarded"
+    # So small a model seldom meets the format: repetition tells its completions apart.
+    rewards = {"format": 1, "accuracy": 1, "repetition": 1}
+    body = small | {"batch": 1, "generations": 4, "per_device": 4, "max_prompt": 512, "max_completion": 64, "kl": 1e-3}
+    trainer = {"max_steps": 3, "learning_rate": 1e-4}
+    path = recipe(tmp_path / "grpo.yaml", "grpo", taught / "model", grpo, rewards=rewards, trainer=trainer, **body)
+    start("grpo", str(path), out=rewarded)
+    lines = figures(rewarded)
+    assert [line["step"] for line in lines] == [1, 2, 3]
+    assert all(isfinite(value) for line in lines for value in line.values())
+    assert {f"rewards/{name}/mean" for name in rewards} | {"kl", "entropy"} <= lines[-1].keys()
+    assert (rewarded / "model" / "config.json").is_file()
