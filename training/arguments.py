@@ -19,6 +19,7 @@ OBJECTIVES: dict[str, dict[str, Any]] = {
     "gspo": {
         "loss_type": "grpo",
         "importance_sampling_level": "sequence",
+        "use_bias_correction_kl": False,
         "epsilon": 3e-4,
         "epsilon_high": 4e-4,
     },
@@ -59,7 +60,9 @@ def arguments(recipe: Recipe, out: Path, kind: type[Any]) -> Any:
 
 def settings(recipe: Recipe, out: Path) -> dict[str, Any]:
     """What a recipe says in TRL's words. RunFileError where its batch cannot be dealt to the GPUs."""
-    return _common(recipe, out) | _own(recipe) | recipe.trainer
+    given = _common(recipe, out) | _own(recipe) | recipe.trainer
+    loading = {"dtype": _dtype(recipe)} | recipe.trainer.get("model_init_kwargs", {})
+    return given | {"model_init_kwargs": loading}
 
 
 def check_keys(recipe: Recipe, kind: type[Any]) -> None:
@@ -123,21 +126,30 @@ def _common(recipe: Recipe, out: Path) -> dict[str, Any]:
         "report_to": "none",
         "save_total_limit": 2,
         "eval_strategy": "epoch" if recipe.held_out else "no",
-        "model_init_kwargs": {"dtype": "bfloat16" if recipe.lora and not cpu else "float32"},
         **(precise if cpu else {"activation_checkpointing": True}),
     }
+
+
+def _dtype(recipe: Recipe) -> str:
+    """That of the weights: whole ones are trained in 32 bits, those under adapters stay as they are."""
+    import torch
+
+    return "bfloat16" if recipe.lora and torch.cuda.is_available() else "float32"
 
 
 def _own(recipe: Recipe) -> dict[str, Any]:
     match recipe:
         case SftRecipe() | RewardRecipe():
-            return {"max_length": recipe.max_length}
+            # Rows that are too long are left out already; TRL refuses a limit to what it neither pads nor packs.
+            flat = recipe.trainer.get("padding_free") and not recipe.trainer.get("packing")
+            return {"max_length": None if flat else recipe.max_length}
         case GrpoRecipe():
             each = _update(recipe)
             return OBJECTIVES[recipe.objective] | {
                 "num_generations": recipe.generations,
                 "max_completion_length": recipe.max_completion,
                 "steps_per_generation": accumulation(recipe) * (recipe.batch * recipe.generations // each),
+                "vllm_max_model_length": recipe.max_prompt + recipe.max_completion,
                 "beta": recipe.kl,
                 "reward_weights": [reward.weight for reward in recipe.rewards.values()],
                 "log_completions": True,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from psyche.corpus.errors import PsycheError
+from psyche.corpus.errors import InputError, PsycheError
 from psyche.training.policy import check_packages
 from psyche.training.recipe import GrpoRecipe, Kind, Recipe, RewardRecipe, SftRecipe, load_recipe
 
@@ -40,7 +40,11 @@ def start(
     console = Console(highlight=False, quiet=os.environ.get("RANK", "0") != "0")
     quiet(console)
     script = importlib.import_module(f"psyche.training.{kind}")
-    contract = script.train(recipe, out or Path("models") / recipe.name, console, only_check=only_check)
+    try:
+        contract = script.train(recipe, out or Path("models") / recipe.name, console, only_check=only_check)
+    except ImportError as error:
+        # TRL and transformers say which package a setting needs.
+        raise InputError(f"{recipe.name}: {' '.join(str(error).split())}") from error
     if only_check:
         contract.tell(console)
 

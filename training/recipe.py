@@ -170,7 +170,8 @@ def _body(path: Path) -> dict[str, Any]:
         raise RunFileError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise RunFileError(f"{path}: not UTF-8 text; save it as UTF-8") from error
-    except (yaml.YAMLError, RecursionError) as error:
+    # A date or a number that there is none of is a ValueError.
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise RunFileError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(body, dict):
         raise RunFileError(f"{path}: is no recipe: a recipe is `key: value` lines")
@@ -183,8 +184,8 @@ def _apply(body: dict[str, Any], change: str) -> None:
         raise RunFileError(f"--set {change}: write it as KEY=VALUE, as in trainer.learning_rate=2e-5")
     try:
         value = yaml.load(text, _Loader)
-    except yaml.YAMLError as error:
-        raise RunFileError(f"--set {change}: {text!r} is no YAML value") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise RunFileError(f"--set {change[:80]}: what stands after = is no YAML value") from error
     *sections, last = key.strip().split(".")
     for section in sections:
         body = body.setdefault(section, {})
