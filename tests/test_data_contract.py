@@ -17,7 +17,7 @@ from tests.splits import chain, exam, pair, question, recipe, write_split
 from tests.tiny import TEMPLATE, tiny_model
 
 STAMP = {"evaluation_items": 3863, "digest": "ab" * 32, "removed_at_export": 0}
-COUNTED = {"rewards": {"format": 1, "accuracy": 1}}
+COUNTED = {"batch": 1, "rewards": {"format": 1, "accuracy": 1}}
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +106,17 @@ def test_nothing_left_is_an_error_that_says_why(tmp_path: Path, tiny: Path) -> N
         grpo(tmp_path, tiny, [question(1, None), question(2, None)])
 
 
+def test_less_than_a_batch_of_prompts_is_refused_since_grpo_would_take_no_step(tmp_path: Path, tiny: Path) -> None:
+    assert len(grpo(tmp_path, tiny, [question(1), question(2)], batch=2).train) == 2
+    with pytest.raises(InputError, match="2 prompts do not fill a batch of 4"):
+        grpo(tmp_path, tiny, [question(1), question(2)], batch=4)
+
+
+def test_a_share_that_holds_no_row_out_is_refused_since_nothing_could_be_evaluated(tmp_path: Path, tiny: Path) -> None:
+    with pytest.raises(InputError, match=r"held_out: 1e-06 of 5 rows keeps none"):
+        sft(tmp_path, tiny, list(map(exam, range(5))), held_out=1e-6)
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
@@ -114,6 +125,7 @@ def test_nothing_left_is_an_error_that_says_why(tmp_path: Path, tiny: Path) -> N
         (lambda t: t.replace("message.content", "message.content.split('</think>')[-1]"), "does not show a completion"),
         (lambda t: t.replace("+ '<|im_end|>\\n' }}", "+ '\\n' }}"), "never learn to stop"),
         (lambda t: t + "{% if add_generation_prompt %}好的。{% endif %}", "otherwise alone"),
+        (lambda t: "{{ raise_exception('no system role') }}" + t, "does not take a chat: no system role"),
     ],
 )
 def test_a_template_that_would_teach_something_else_is_refused(
@@ -157,6 +169,8 @@ def test_a_split_that_was_changed_after_its_export_is_refused(tmp_path: Path) ->
         (json.dumps(exam(1)), r":2: the id exam-1 stands twice"),
         (json.dumps(exam(2) | {"completion": "答案：A"}, ensure_ascii=False), r":2: completion: .*list"),
         (json.dumps(exam(2) | {"prompt": [{"role": "tool", "content": "x"}]}), r":2: prompt\.0\.role"),
+        (json.dumps(exam(2) | {"completion": [{"role": "user", "content": "x"}]}), r":2: completion\.0\.role"),
+        (json.dumps(exam(2) | {"completion": [{"role": "assistant", "content": " "}]}), r":2: completion\.0\.content"),
     ],
 )
 def test_what_is_no_row_is_named_with_its_line(tmp_path: Path, line: str, told: str) -> None:

@@ -83,11 +83,17 @@ def test_some_words_of_the_post_may_be_quoted(language: Language) -> None:
         ("zh", "我能理解你的感受。一切都会好起来的，时间会治愈一切。加油，祝你幸福！"),
         ("zh", "你非常善良，你做得很好，给你点个赞。相信自己，你一定可以的！"),
         ("en", "You are amazing! What a great question. You’re so smart, and I am so proud of you!"),
+        ("zh", "你真厉害！你好聪明！你超级优秀，真佩服你！"),
+        ("en", "You are doing great! Well done! I'm proud of you, good for you!"),
         ("en", "I understand how you feel. You are not alone. Everything will be okay. This too shall pass."),
     ],
 )
 def test_praise_and_comfort_alone_cost_all(language: Language, answer: str) -> None:
     assert judged(praise, answer, language) == -1.0
+
+
+def test_a_compliment_that_is_a_stock_phrase_counts_once() -> None:
+    assert judged(praise, "你太棒了。" + "x" * 26) == 0.0
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
@@ -105,6 +111,8 @@ def test_one_kind_word_costs_nothing(language: Language) -> None:
         ("zh", f"{REPLIES['zh']}\n\n{REPLIES['zh']}"),
         ("zh", "加 油、" * 40),
         ("zh", REPLIES["zh"][:60] + "慢慢来，" * 30),
+        ("zh", REPLIES["zh"] + "🌻" * 300),
+        ("en", REPLIES["en"] + "!" * 1_000),
         ("en", "you can do it " * 20),
         ("en", "yes" * 60),
         ("en", f"{REPLIES['en']}\n\n{REPLIES['en'].upper()}"),

@@ -126,6 +126,8 @@ def test_questions_without_options_are_scored_by_their_own_kind(
         ("CA", "choice", OPTIONS),
         ("maybe", "true_false", None),
         ("谁也没有选的一项", None, OPTIONS),
+        ("A", None, ["感觉", "记忆"]),
+        ("A", "choice", ["A. 感觉", "记忆"]),
     ],
 )
 def test_what_no_rule_can_score_is_not_scored(answer: str | None, kind: KeyKind | None, options: Any) -> None:
@@ -142,6 +144,13 @@ def test_an_answer_in_prose_needs_form_all_the_same() -> None:
 def test_a_key_is_read_back_as_an_export_prints_it(written: str) -> None:
     key = AnswerKey(kind="choice", value=tuple(written))
     assert gold(str(key), OPTIONS, "choice") == gold(str(key), OPTIONS, None) == key
+
+
+@pytest.mark.parametrize(
+    "options", [["A．感觉", "B．记忆"], ["A、感觉", "B、记忆"], ["A：感觉", "B：记忆"], ["A）感觉", "B) 记忆"]]
+)
+def test_options_may_be_printed_with_other_signs_after_their_letters(options: list[str]) -> None:
+    assert scored(THOUGHT + "B. 记忆", "B", "choice", options) == (1.25, 1.0)
 
 
 @given(letters, letters, unreadable, st.booleans())

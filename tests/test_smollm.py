@@ -63,12 +63,12 @@ def test_a_real_model_takes_twenty_steps_of_sft_and_three_of_grpo_on_real_splits
     found = list(islice(examples(shared_data), 200))
     sft = write_split(tmp_path / "sft.jsonl", [row for example in found for row in rows.sft(example)])
     grpo = write_split(tmp_path / "grpo.jsonl", [row for example in found for row in rows.grpo(example)])
-    small = {"lora": {"r": 8, "alpha": 16}, "samples_every": 10}
+    small = {"lora": {"r": 8, "alpha": 16}, "samples_every": 100}
     taught = tmp_path / "taught"
     trainer = {"max_steps": 20, "learning_rate": 5e-4}
     start(
         "sft",
-        str(recipe(tmp_path / "sft.yaml", "sft", smollm, sft, max_length=512, trainer=trainer, **small)),
+        str(recipe(tmp_path / "sft.yaml", "sft", smollm, sft, max_length=448, trainer=trainer, **small)),
         out=taught,
     )
     losses = [line["loss"] for line in figures(taught)]

@@ -91,6 +91,62 @@ def test_a_model_that_was_not_written_is_made_of_the_last_checkpoint(tmp_path: P
     assert record(model.parent)["steps"] == 2
 
 
+def break_off(out: Path, step: int) -> None:
+    """As after a kill between a step that was saved and the next."""
+    import shutil
+
+    shutil.rmtree(out / "model")
+    for path in out.glob("checkpoint-*"):
+        if int(path.name.rpartition("-")[2]) > step:
+            shutil.rmtree(path)
+
+
+def history(out: Path) -> list[dict[str, Any]]:
+    """The log without what a clock says."""
+    lines = map(json.loads, (out / "log.jsonl").read_text("utf-8").splitlines())
+    return [{name: value for name, value in line.items() if "time" not in name} for line in lines]
+
+
+@pytest.mark.parametrize("kind", ["sft", "reward"])
+def test_a_training_that_goes_on_counts_all_its_tokens(tmp_path: Path, tiny: Path, kind: str) -> None:
+    rows = [exam(number) if kind == "sft" else pair(number) for number in range(8)]
+    data = write_split(tmp_path / "rows.jsonl", rows)
+    path = recipe(tmp_path / "trial.yaml", kind, tiny, data, system="你好", trainer={"save_steps": 1})
+    start(kind, str(path))
+    out = tmp_path / "models" / "trial"
+    before = history(out), record(out)["tokens"]
+    break_off(out, 1)
+    start(kind, str(path))
+    assert (history(out), record(out)["tokens"]) == before
+
+
+def test_grpo_goes_on_in_a_later_epoch_as_if_it_had_never_stopped(tmp_path: Path, tiny: Path) -> None:
+    """Two updates from each batch of answers, two batches an epoch; no checkpoint lies between two updates."""
+    data = write_split(tmp_path / "grpo.jsonl", [question(number) for number in range(4)])
+    body: Any = {"batch": 2, "mini_batch": 1, "generations": 2, "per_device": 2}
+    body |= {"rewards": {"length": {"settings": {"low": 1, "high": 5}}}}
+    trainer = {"max_steps": 8, "save_steps": 3, "save_total_limit": 9, "learning_rate": 0.01}
+    path = recipe(tmp_path / "trial.yaml", "grpo", tiny, data, **body, trainer=trainer)
+    start("grpo", str(path))
+    out = tmp_path / "models" / "trial"
+    assert {path.name for path in out.glob("checkpoint-*")} == {f"checkpoint-{step}" for step in (4, 6, 8)}
+    before, told = weights(out / "model"), history(out)
+    break_off(out, 6)
+    start("grpo", str(path))
+    after = weights(out / "model")
+    assert history(out) == told
+    assert all((before[name] == after[name]).all() for name in before)
+
+
+def test_there_is_one_card_and_it_is_ours(tmp_path: Path, tiny: Path) -> None:
+    """TRL writes one with each checkpoint, of a model without base."""
+    data = write_split(tmp_path / "sft.jsonl", [exam(number) for number in range(8)])
+    start("sft", str(recipe(tmp_path / "trial.yaml", "sft", tiny, data, trainer={"save_steps": 1})))
+    out = tmp_path / "models" / "trial"
+    assert [path.parent.name for path in out.rglob("README.md")] == ["model"]
+    assert "train_runtime" not in record(out)["figures"]
+
+
 def test_another_recipe_or_other_data_need_another_directory(tmp_path: Path, tiny: Path) -> None:
     data = write_split(tmp_path / "sft.jsonl", [exam(number) for number in range(4)])
     path = recipe(tmp_path / "trial.yaml", "sft", tiny, data)
@@ -100,6 +156,14 @@ def test_another_recipe_or_other_data_need_another_directory(tmp_path: Path, tin
     write_split(tmp_path / "sft.jsonl", [exam(number) for number in range(5)])
     with pytest.raises(InputError, match="another recipe or other data"):
         start("sft", str(path))
+
+
+def test_a_directory_with_another_record_is_refused(tmp_path: Path, tiny: Path) -> None:
+    data = write_split(tmp_path / "sft.jsonl", [exam(1), exam(2)])
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "training.json").write_text("[]", "utf-8")
+    with pytest.raises(InputError, match="is no record of a training; give another directory"):
+        start("sft", str(recipe(tmp_path / "trial.yaml", "sft", tiny, data)), out=tmp_path / "out")
 
 
 def test_check_ends_before_anything_is_written(tmp_path: Path, tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -227,7 +291,7 @@ async def test_the_readme_commands_of_training_run(tmp_path: Path, tiny: Path) -
     (tmp_path / "export").mkdir()
     write_split(tmp_path / "export" / "sft.jsonl", [exam(number) for number in range(4)])
     write_split(tmp_path / "export" / "grpo.jsonl", [question(number) for number in range(4)])
-    recipe(tmp_path / "trial.yaml", "sft", tiny, Path("sft.jsonl"))
+    recipe(tmp_path / "trial.yaml", "sft", tiny, Path("sft.jsonl"), trainer={"max_steps": 3, "save_steps": 1})
     replies = itertools.cycle(["答案：A", "答案：B"])
     async with FakeServer(answer=lambda body: next(replies)) as server:
         given = {"RECIPE": "trial.yaml", "EXPORT": "export", "SPLIT": "export/grpo.jsonl", "NEW": "course"}

@@ -12,7 +12,8 @@ from psyche.corpus.errors import InputError, RunFileError
 from psyche.training.recipe import GrpoRecipe, Recipe, RewardRecipe, SftRecipe
 
 OBJECTIVES: dict[str, dict[str, Any]] = {
-    # The paper's, as VeRL has it; TRL's bias correction of the KL came later.
+    # The mean over an answer's tokens first, where VeRL's default is that over all tokens. TRL's bias correction of the
+    # KL came later than both.
     "grpo": {"loss_type": "grpo", "use_bias_correction_kl": False},
     "dapo": {"loss_type": "dapo", "epsilon_high": 0.28, "mask_truncated_completions": True},
     "dr_grpo": {"loss_type": "dr_grpo", "scale_rewards": "none"},

@@ -37,6 +37,9 @@ def _fault(path: Path, step: int) -> str | None:
     for part, names in (
         ("weights", ("*.safetensors", "pytorch_model_fsdp*", "global_step*")),
         ("optimizer", ("optimizer*", "global_step*")),
+        # Without it the optimizer would begin anew, too, and nobody be told.
+        ("schedule", ("scheduler.pt", "global_step*")),
+        ("random numbers", ("rng_state*",)),
     ):
         if not any(any(path.glob(name)) for name in names):
             return f"there are no files of its {part}"

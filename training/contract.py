@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from jinja2 import TemplateError
 from rich.console import Console
 
 from psyche.corpus.errors import InputError
@@ -84,7 +85,13 @@ def grpo_contract(split: Split, tokenizer: Any, recipe: GrpoRecipe) -> Contract:
     """The prompts of GRPO, with the columns that rewards are given. InputError where a reward lacks what it needs."""
     rows = questions(split, recipe)
     _check_template(tokenizer, rows[0]["prompt"], [{"role": "assistant", "content": "答案：A"}])
-    return _kept(split, rows, tokenizer, recipe, recipe.max_prompt, _prompt)
+    found = _kept(split, rows, tokenizer, recipe, recipe.max_prompt, _prompt)
+    if len(found.train) < recipe.batch:
+        raise InputError(
+            f"{len(found.train)} prompts do not fill a batch of {recipe.batch}, and GRPO takes whole ones; choose a"
+            " smaller batch (and mini_batch)"
+        )
+    return found
 
 
 def questions(split: Split, recipe: GrpoRecipe) -> list[Row]:
@@ -148,16 +155,21 @@ def _kept(
     found = Contract(train, held, left_out, sorted(lengths), limit, list(_stamps(split)))
     if not train:
         raise InputError("nothing is left to train on; " + "; ".join(found.told()))
+    if recipe.held_out and not held:
+        raise InputError(f"held_out: {recipe.held_out:g} of {len(rows):,} rows keeps none; raise it, or set it to 0")
     return found
 
 
 def _sizes(tokenizer: Any, texts: Sequence[str]) -> list[int]:
-    encoded = tokenizer(list(texts), add_special_tokens=False, return_attention_mask=False)
+    encoded = tokenizer(list(texts), add_special_tokens=False, return_attention_mask=False, verbose=False)
     return [len(ids) for ids in encoded["input_ids"]]
 
 
 def _render(tokenizer: Any, messages: Sequence[Any], *, asks: bool = False) -> str:
-    text: str = tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=asks)
+    try:
+        text: str = tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=asks)
+    except TemplateError as error:
+        raise InputError(f"the chat template does not take a chat: {error}; {_OTHER}") from error
     return text
 
 

@@ -20,7 +20,7 @@ Completion = Sequence[Mapping[str, str]]
 
 IN_FORM, WRONG = 1.25, -1.0
 _THINK = re.compile(r"</?think>")
-_OPTION = re.compile(r"(?P<letter>[A-Z])[.、:：]\s*(?P<text>.*)", re.DOTALL)
+_OPTION = re.compile(r"(?P<letter>[A-Z])[.．、:：)）]\s*(?P<text>.*)", re.DOTALL)
 
 
 def format(
@@ -53,11 +53,12 @@ def accuracy(
 def gold(answer: str | None, options: Sequence[str] | None, kind: KeyKind | None) -> AnswerKey | None:
     """The key that an answer is scored by, read back from the columns of a row; None where there is none.
 
-    An answer of a known kind is taken as an export prints it: letters, or the accepted texts between slashes.
+    There is none where an option has no letter that can be read. An answer of a known kind is taken as an export prints
+    it: letters, or the accepted texts between slashes.
     """
     shown = by_letter(options)
     try:
-        if not answer or kind == "open":
+        if not answer or kind == "open" or (kind in (None, "choice") and len(shown) < len(options or ())):
             return None
         if kind is None:
             key = AnswerKey.parse(answer, shown)

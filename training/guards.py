@@ -30,15 +30,18 @@ _LOCALE = {"zh": "CN", "en": "US"}
 # Compliments to whoever asks, which the stock phrases of replies leave out.
 _FLATTERY = {
     "zh": re.compile(
-        r"[你您](?:真的?|实在)?(?:就?是)?(?:太|最|非常|特别|如此|多么|那么)的?"
+        r"[你您](?:真的?|实在)?(?:就?是)?(?:太|最|真|好|很|超级?|非常|特别|如此|多么|那么)的?"
         r"(?:棒|优秀|厉害|聪明|了不起|出色|完美|伟大|善良)(?:的人?|了)?"
         r"|[问说做写想]得?(?:真|太|非常|特别|实在|很)(?:好|对|棒|精彩)[了啊]?"
-        r"|[为给][你您]点个?赞|[为以][你您]\w{0,4}(?:自豪|骄傲|为荣)"
+        r"|[你您](?:真|简直)?是个?天才|[真好很](?:佩服|崇拜)[你您]"
+        r"|[为给][你您](?:点个?赞|鼓个?掌|喝彩)|[为以][你您]\w{0,4}(?:自豪|骄傲|为荣)"
     ),
     "en": re.compile(
         r"\byou(?:'re| are)(?: (?:so|such an?|truly|really|absolutely|simply|an?)){0,2} "
-        r"(?:amazing|awesome|incredible|wonderful|perfect|brilliant|fantastic|smart|the (?:best|most \w+))"
-        r"|\b(?:great|excellent|wonderful|amazing|brilliant) (?:question|job|insight|idea|point)\b|\bso proud of you\b",
+        r"(?:amazing|awesome|incredible|wonderful|perfect|brilliant|fantastic|smart|the (?:best|most \w+)"
+        r"|doing great|star|hero|genius)"
+        r"|\b(?:great|excellent|wonderful|amazing|brilliant) (?:question|job|insight|idea|point)\b|\bproud of you\b"
+        r"|\b(?:well done|good for you|you rock|i admire you)\b",
         re.IGNORECASE,
     ),
 }
@@ -75,9 +78,9 @@ def praise(
 def repetition(
     completions: Sequence[Completion], language: Sequence[Language], *, most: float = 0.1, **columns: Any
 ) -> list[float]:
-    """How much of the answer it has said before, as the greater share of its n-grams: of characters, or of words.
+    """How much of the answer it has said before, as the greatest share of its n-grams: of letters, signs, or words.
 
-    They are of 4 Chinese characters or 16 English letters, and of 3 words, for Chinese those of jieba.
+    They are of 4 Chinese characters or 16 English ones, with signs and without, and of 3 words, for Chinese of jieba.
     """
     return [_over(_repeated(judged(said), tongue), most) for said, tongue in zip(completions, language, strict=True)]
 
@@ -113,13 +116,17 @@ def _shared(units: Sequence[str], others: Sequence[str], count: int) -> float:
 
 
 def _repeated(text: str, language: Language) -> float:
-    runs = _ngrams(folded(text), _LETTERS[language]), _ngrams(_words(text, language), _WORDS)
+    letters = [_ngrams(said, _LETTERS[language]) for said in (folded(text), text)]
+    runs = (*letters, _ngrams(_words(text, language), _WORDS))
     return max(1 - len(set(ngrams)) / len(ngrams) if ngrams else 0.0 for ngrams in runs)
 
 
 def _hollow(text: str, language: Language) -> float:
+    rest = text = text.replace("’", "'")
     phrases = [fault.detail for fault in stock(text, language)]
-    compliments = [found[0] for found in _FLATTERY[language].finditer(text.replace("’", "'"))]
+    for words in set(phrases):
+        rest = rest.replace(words, " ")
+    compliments = [found[0] for found in _FLATTERY[language].finditer(rest)]
     return sum(len(folded(words)) for words in (*phrases, *compliments)) / max(1, len(folded(text)))
 
 

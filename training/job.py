@@ -42,6 +42,9 @@ class Job:
     record: dict[str, Any] = field(default_factory=dict)
     begun: float = field(default_factory=time.monotonic)
 
+    def __post_init__(self) -> None:
+        self._before = int(self.record.get("seconds", 0))
+
     @property
     def finished(self) -> bool:
         """Whether the model is there already."""
@@ -66,12 +69,12 @@ class Job:
         tokens = int(figures.get("num_tokens", 0))
         self.leave(finished=_now(), seconds=self._seconds(), steps=steps, tokens=tokens, figures=dict(figures))
 
-    def interrupted(self) -> None:
+    def note_time(self) -> None:
         """Put on record the time that was spent so far."""
         self.leave(seconds=self._seconds())
 
     def _seconds(self) -> int:
-        return int(self.record.get("seconds", 0)) + round(time.monotonic() - self.begun)
+        return self._before + round(time.monotonic() - self.begun)
 
 
 @contextmanager
@@ -108,10 +111,12 @@ def _read(out: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
-        record: dict[str, Any] = orjson.loads(path.read_bytes())
-        return record
+        record = orjson.loads(path.read_bytes())
     except (OSError, orjson.JSONDecodeError) as error:
         raise InputError(f"{path}: cannot be read ({error}); give another directory with --out") from error
+    if not isinstance(record, dict):
+        raise InputError(f"{path}: is no record of a training; give another directory with --out")
+    return record
 
 
 def _identity(recipe: Recipe, split: Split) -> str:

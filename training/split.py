@@ -24,7 +24,12 @@ class Message(TypedDict):
     content: Text
 
 
-Completion = Annotated[list[Message], Field(min_length=1, max_length=1)]
+class Said(TypedDict):
+    role: Literal["assistant"]
+    content: Annotated[str, Field(pattern=r"\S")]
+
+
+Completion = Annotated[list[Said], Field(min_length=1, max_length=1)]
 Prompt = Annotated[list[Message], Field(min_length=1)]
 
 

@@ -180,15 +180,18 @@ def quiet(console: Console) -> None:
     disable_bars_of_weights()
     if not console.is_terminal:
         disable_progress_bar()
-    logging.getLogger("transformers.trainer").addFilter(_not_of_tied_weights)
+    for name in ("transformers.trainer", "transformers.trainer_utils"):
+        logging.getLogger(name).addFilter(_is_news)
     logging.getLogger("trl.trainer.grpo_trainer").addFilter(_without_data)
     # TRL reads it at every step of GRPO.
     warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
 
 
-def _not_of_tied_weights(record: logging.LogRecord) -> bool:
-    """Checkpoints lack the head that is the embeddings over again."""
-    return "missing keys in the checkpoint model loaded: ['lm_head.weight']" not in record.getMessage()
+def _is_news(record: logging.LogRecord) -> bool:
+    """Not that checkpoints lack the head that is the embeddings over again, nor that their numbers tell their order."""
+    told = record.getMessage()
+    known = ("missing keys in the checkpoint model loaded: ['lm_head.weight']", "mtime may not be reliable")
+    return not any(text in told for text in known)
 
 
 def _without_data(record: logging.LogRecord) -> bool:
