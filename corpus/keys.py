@@ -17,8 +17,8 @@ from psyche.corpus.errors import AnswerKeyError
 
 KeyKind = Literal["choice", "true_false", "blank", "open"]
 
-_TRUE = {"对", "正确", "是", "√", "✓", "✔", "true", "t", "yes"}
-_FALSE = {"错", "错误", "否", "×", "✗", "✘", "false", "f", "no"}
+_TRUE = {"对", "正确", "correct", "是", "√", "✓", "✔", "true", "t", "yes"}
+_FALSE = {"错", "错误", "不对", "不正确", "wrong", "incorrect", "否", "×", "✗", "✘", "false", "f", "no"}
 
 # A gold answer with more than this, or with a full stop inside, is prose and no blank.
 _LONGEST_BLANK = 40

@@ -198,7 +198,7 @@ FILE_SETTINGS = ("script", "chunk")
 READ_SETTINGS = ("write.per_passage", "write.per_topic", "write.kinds")
 """What decides the briefs that are made of passages and topics."""
 
-READ_EDITION = 2
+READ_EDITION = 3
 """Raised when reading, cleaning or chunking comes out otherwise."""
 
 

@@ -59,6 +59,11 @@ def test_mini_batches_that_do_not_fill_a_batch_are_refused() -> None:
         grpo(mini_batch=48)
 
 
+def test_grpo_holds_nothing_out() -> None:
+    with pytest.raises(ValueError, match="no loss of held-out rows"):
+        grpo(held_out=0.1)
+
+
 def test_the_papers_objective_is_grpo_with_the_low_variance_kl() -> None:
     found = trl(grpo(kl=1e-3))
     assert (found.loss_type, found.beta, found.use_bias_correction_kl) == ("grpo", 1e-3, False)

@@ -96,6 +96,21 @@ def test_the_answer_of_a_chain_is_the_reference_of_its_prompt(tmp_path: Path, ti
     assert kept[0]["post"] == "第1天了，我还是睡不着。" and kept[0]["answer"] is None
 
 
+def test_a_prompt_that_stands_there_with_another_answer_is_left_out(tmp_path: Path, tiny: Path) -> None:
+    rows = [question(1), question(1) | {"id": "again"}, question(1, "B") | {"id": "contrary"}]
+    found = grpo(tmp_path, tiny, rows)
+    assert found.left_out == {"duplicate": 1, "contradiction": 1} and len(found.train) == 1
+
+
+@pytest.mark.parametrize("part", ["prompt", "completion"])
+def test_a_row_with_a_control_token_of_the_model_is_left_out(tmp_path: Path, tiny: Path, part: str) -> None:
+    """It would end the turn there, or open one of somebody else's."""
+    row = exam(2)
+    row[part][-1]["content"] += "<|im_end|>"
+    found = sft(tmp_path, tiny, [exam(1), row])
+    assert found.left_out == {"control": 1} and [kept["id"] for kept in found.train] == ["exam-1"]
+
+
 def test_a_question_without_a_key_is_left_out_where_accuracy_counts(tmp_path: Path, tiny: Path) -> None:
     found = grpo(tmp_path, tiny, [question(1), question(2, None), question(3, "没有这项", answer_kind="open")])
     assert found.left_out == {"no_key": 2} and [row["id"] for row in found.train] == ["exam-1"]

@@ -34,6 +34,7 @@ def found(text: str) -> list[tuple[str, str]]:
         ("bank_card", "卡号是 6222 0212 3456 7890 123", "6222 0212 3456 7890 123"),
         ("email", "邮箱 xiao.yu_88@example.com，", "xiao.yu_88@example.com"),
         ("email", "写信到 someone at example 点 com", "someone at example 点 com"),
+        ("email", "mail me at gmail dot com please", "me at gmail dot com"),
         ("wechat", "加我微信：moonlight_07", "moonlight_07"),
         ("wechat", "➕薇 abcd1234", "abcd1234"),
         ("wechat", "VX是qingtian99", "qingtian99"),
@@ -75,6 +76,8 @@ def test_numbers_and_accounts_are_found_however_they_are_written(kind: str, text
         "老师您好，谢谢，道理我全懂",
         "家庭教育和学校教育，在网吧打游戏，在家上班，在外地工作",
         "最好在石家庄或者线上",
+        "You can rest at night. Then try again.",
+        "There is no hurry at all. That is fine.",
     ],
 )
 def test_what_is_nobody_s_is_left(text: str) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 import sys
+from asyncio.subprocess import PIPE
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +149,24 @@ def test_there_is_one_card_and_it_is_ours(tmp_path: Path, tiny: Path) -> None:
     assert "train_runtime" not in record(out)["figures"]
 
 
+@pytest.mark.parametrize("room", [300_000, 600_000])
+async def test_a_disk_that_is_full_is_one_line_and_exit_code_5(tmp_path: Path, tiny: Path, room: int) -> None:
+    """The first is too little for the weights, the second for the optimizer."""
+    data = write_split(tmp_path / "sft.jsonl", [exam(1), exam(2)])
+    path = recipe(tmp_path / "trial.yaml", "sft", tiny, data, trainer={"save_steps": 1})
+    run = f"""
+import resource
+from psyche.cli.main import main
+resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, {room}))
+main()"""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", run, "train", "sft", str(path)), stdout=PIPE, stderr=PIPE
+    )
+    _, err = await process.communicate()
+    assert process.returncode == 5 and err.count(b"\n") == 1
+    assert b"models/trial: cannot be written: " in err and b"free some room" in err
+
+
 def test_another_recipe_or_other_data_need_another_directory(tmp_path: Path, tiny: Path) -> None:
     data = write_split(tmp_path / "sft.jsonl", [exam(number) for number in range(4)])
     path = recipe(tmp_path / "trial.yaml", "sft", tiny, data)
@@ -218,6 +238,16 @@ def test_chains_pairs_and_rewards_make_a_model_that_answers_posts(tmp_path: Path
     figures = record(tmp_path / "models" / "third")["figures"]
     assert {"rewards/length/mean", "rewards/preference/mean", "kl"} <= figures.keys()
     assert (tmp_path / "models" / "third" / "model" / "config.json").is_file()
+
+
+@pytest.mark.parametrize(
+    "change", ["trainer.eval_strategy=steps", "trainer.assistant_only_loss=true", "trainer.model_init_kwargs={a: 1}"]
+)
+def test_what_trl_refuses_is_one_line(tmp_path: Path, tiny: Path, change: str) -> None:
+    data = write_split(tmp_path / "sft.jsonl", [exam(number) for number in range(4)])
+    with pytest.raises(RunFileError, match=r"^trial: trainer: ") as caught:
+        start("sft", str(recipe(tmp_path / "trial.yaml", "sft", tiny, data)), changes=[change])
+    assert "\n" not in str(caught.value)
 
 
 def test_rewards_that_are_all_alike_end_in_an_error(tmp_path: Path, tiny: Path) -> None:

@@ -271,7 +271,9 @@ def test_a_checkpoint_with_a_file_cut_off_is_passed_over(out: Path, told: Consol
     assert re.fullmatch(rf"\S+checkpoint-2: passed over: {name} .*cut off\n", text(told))
 
 
-@pytest.mark.parametrize("name", ["trainer_state.json", "model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth"])
+@pytest.mark.parametrize(
+    "name", ["trainer_state.json", "model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth"]
+)
 def test_a_checkpoint_without_a_part_is_passed_over(out: Path, told: Console, name: str) -> None:
     for step in (1, 2):
         (out / f"checkpoint-{step}" / name).unlink()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +54,17 @@ def world() -> int:
 def arguments(recipe: Recipe, out: Path, kind: type[Any]) -> Any:
     """A TRL configuration of the given class. RunFileError names the key of the recipe that is wrong."""
     check_keys(recipe, kind)
-    try:
+    with understood(recipe):
         return kind(**settings(recipe, out))
+
+
+@contextmanager
+def understood(recipe: Recipe) -> Iterator[None]:
+    """RunFileError where TRL, as it sets itself up, refuses what the recipe says."""
+    try:
+        yield
     except (TypeError, ValueError) as error:
-        told = " ".join(str(error).split())
-        raise RunFileError(f"{recipe.name}: trainer: {told}") from error
+        raise RunFileError(f"{recipe.name}: trainer: {' '.join(str(error).split())}") from error
 
 
 def settings(recipe: Recipe, out: Path) -> dict[str, Any]:

@@ -60,6 +60,8 @@ _OTHER = "give another with trainer.chat_template_path"
 _REASONS = {
     "too_long": "too long, whose end would have been cut off",
     "duplicate": "that stand twice",
+    "contradiction": "whose prompt stands there before, with another answer",
+    "control": "that hold a control token of the model, as in <|im_end|>, which would end or open a turn",
     "no_key": "without an answer that a reward can compare with",
 }
 
@@ -133,7 +135,8 @@ def _kept(
     held: list[Row] = []
     left_out: Counter[str] = Counter()
     lengths: list[int] = []
-    seen: set[bytes] = set()
+    seen: dict[bytes, str | None] = {}
+    control = tokenizer.all_special_tokens
     keyed = isinstance(recipe, GrpoRecipe) and "accuracy" in recipe.rewards
     for start in range(0, len(rows), _BATCH):
         batch = rows[start : start + _BATCH]
@@ -145,12 +148,14 @@ def _kept(
             digest = hashlib.sha256("\0".join(parts).encode()).digest()
             if size > limit:
                 left_out["too_long"] += 1
+            elif any(token in text for text in _said(row) for token in control):
+                left_out["control"] += 1
             elif digest in seen:
-                left_out["duplicate"] += 1
+                left_out["duplicate" if seen[digest] == row.get("answer") else "contradiction"] += 1
             elif keyed and gold(row["answer"], row["options"], row["answer_kind"]) is None:
                 left_out["no_key"] += 1
             else:
-                seen.add(digest)
+                seen[digest] = row.get("answer")
                 (held if held_out(row, recipe.held_out) else train).append(row)
     found = Contract(train, held, left_out, sorted(lengths), limit, list(_stamps(split)))
     if not train:
@@ -158,6 +163,11 @@ def _kept(
     if recipe.held_out and not held:
         raise InputError(f"held_out: {recipe.held_out:g} of {len(rows):,} rows keeps none; raise it, or set it to 0")
     return found
+
+
+def _said(row: Row) -> Iterator[str]:
+    for part in ("prompt", "completion", "chosen", "rejected"):
+        yield from (message["content"] for message in row.get(part, ()))
 
 
 def _sizes(tokenizer: Any, texts: Sequence[str]) -> list[int]:

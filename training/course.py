@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -93,7 +94,7 @@ def course(one: Job, trainer: Any, samples: TrainerCallback, console: Console) -
     trainer.create_model_card = lambda **_: None
     checkpoint = last_complete(one.out, console)
     try:
-        with Watch(one.out, console) as watch:
+        with _kept(one.out), Watch(one.out, console) as watch:
             whole = [_WholeBatches()] if isinstance(one.recipe, GrpoRecipe) else []
             for callback in (watch, samples, *whole, _GoesOn(one, trainer)):
                 trainer.add_callback(callback)
@@ -103,17 +104,31 @@ def course(one: Job, trainer: Any, samples: TrainerCallback, console: Console) -
     except PsycheError:
         one.note_time()
         raise
-    except OSError as error:
-        told = f"{one.out}: cannot be written: {error.strerror or error}"
-        raise StorageError(f"{told}; free some room, and start again to go on") from error
     if watch.stopped_by:
         one.note_time()
         raise SystemExit(128 + watch.stopped_by)
     one.finish(trainer.state.global_step, figures)
+    with _kept(one.out):
+        plots = draw(one.out, console) if one.chief else []
+    # The last: where it is, nothing is done any more.
     finish(trainer, one.recipe.model, one.out, card(one.record))
-    plots = draw(one.out, console) if one.chief else []
     for path in (*plots, one.out / "samples.md", one.model):
         console.print(str(path), soft_wrap=True, markup=False)
+
+
+@contextmanager
+def _kept(out: Path) -> Iterator[None]:
+    """StorageError where the disk does not take what is written within."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (OSError, SafetensorError, RuntimeError) as error:
+        # torch has no class for it.
+        if isinstance(error, RuntimeError) and "inline_container" not in str(error):
+            raise
+        told = getattr(error, "strerror", None) or error
+        raise StorageError(f"{out}: cannot be written: {told}; free some room, and start again to go on") from error
 
 
 def _figures(trainer: Any) -> dict[str, float]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from psyche.training.arguments import arguments, check_gpus
+from psyche.training.arguments import arguments, check_gpus, understood
 from psyche.training.command import main
 from psyche.training.contract import QUESTION, Contract, grpo_contract
 from psyche.training.course import columns, course
@@ -38,14 +38,15 @@ def train(recipe: GrpoRecipe, out: Path, console: Console, *, only_check: bool =
         if one.finished:
             console.print(f"{one.model}: is there already", soft_wrap=True, markup=False)
             return contract
-        trainer = GRPOTrainer(
-            model=recipe.model,
-            reward_funcs=list(rewards.values()),
-            args=settings,
-            train_dataset=columns(contract.train, *QUESTION),
-            processing_class=tokenizer,
-            peft_config=adapters(recipe),
-        )
+        with understood(recipe):
+            trainer = GRPOTrainer(
+                model=recipe.model,
+                reward_funcs=list(rewards.values()),
+                args=settings,
+                train_dataset=columns(contract.train, *QUESTION),
+                processing_class=tokenizer,
+                peft_config=adapters(recipe),
+            )
         course(one, trainer, GrpoSamples(out, recipe.samples_every), console)
     return contract
 

@@ -104,6 +104,12 @@ class GrpoRecipe(Recipe):
     """By the name of a function of `psyche.training.rewards`, or by `package.module:function`."""
 
     @model_validator(mode="after")
+    def _no_rows_for_nothing(self) -> GrpoRecipe:
+        if self.held_out:
+            raise ValueError("held_out: GRPO has no loss of held-out rows; leave it out, and use `psyche evaluate`")
+        return self
+
+    @model_validator(mode="after")
     def _whole_mini_batches(self) -> GrpoRecipe:
         if self.mini_batch and self.batch % self.mini_batch:
             raise ValueError(f"a batch of {self.batch} prompts cannot be split into mini-batches of {self.mini_batch}")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from psyche.training.arguments import arguments, check_gpus
+from psyche.training.arguments import arguments, check_gpus, understood
 from psyche.training.command import main
 from psyche.training.contract import Contract, reward_contract
 from psyche.training.course import columns, course
@@ -32,14 +32,15 @@ def train(recipe: RewardRecipe, out: Path, console: Console, *, only_check: bool
         if one.finished:
             console.print(f"{one.model}: is there already", soft_wrap=True, markup=False)
             return contract
-        trainer = RewardTrainer(
-            model=recipe.model,
-            args=settings,
-            train_dataset=columns(contract.train, "prompt", "chosen", "rejected"),
-            eval_dataset=columns(contract.held, "prompt", "chosen", "rejected"),
-            processing_class=tokenizer,
-            peft_config=adapters(recipe),
-        )
+        with understood(recipe):
+            trainer = RewardTrainer(
+                model=recipe.model,
+                args=settings,
+                train_dataset=columns(contract.train, "prompt", "chosen", "rejected"),
+                eval_dataset=columns(contract.held, "prompt", "chosen", "rejected"),
+                processing_class=tokenizer,
+                peft_config=adapters(recipe),
+            )
         samples = PairSamples(out, recipe.samples_every, tokenizer, contract.held or contract.train)
         course(one, trainer, samples, console)
     return contract

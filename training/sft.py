@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from psyche.training.arguments import arguments, check_gpus
+from psyche.training.arguments import arguments, check_gpus, understood
 from psyche.training.command import main
 from psyche.training.contract import Contract, sft_contract
 from psyche.training.course import columns, course
@@ -32,14 +32,15 @@ def train(recipe: SftRecipe, out: Path, console: Console, *, only_check: bool = 
         if one.finished:
             console.print(f"{one.model}: is there already", soft_wrap=True, markup=False)
             return contract
-        trainer = SFTTrainer(
-            model=recipe.model,
-            args=settings,
-            train_dataset=columns(contract.train, "prompt", "completion"),
-            eval_dataset=columns(contract.held, "prompt", "completion"),
-            processing_class=tokenizer,
-            peft_config=adapters(recipe),
-        )
+        with understood(recipe):
+            trainer = SFTTrainer(
+                model=recipe.model,
+                args=settings,
+                train_dataset=columns(contract.train, "prompt", "completion"),
+                eval_dataset=columns(contract.held, "prompt", "completion"),
+                processing_class=tokenizer,
+                peft_config=adapters(recipe),
+            )
         shown = [row["prompt"] for row in (contract.held or contract.train)]
         samples = SftSamples(out, recipe.samples_every, tokenizer, shown)
         course(one, trainer, samples, console)
