@@ -104,6 +104,17 @@ def test_a_folder_without_a_model_is_told(tmp_path: Path) -> None:
         write_gguf(tmp_path / "none", tmp_path / "model.gguf")
 
 
+def test_a_folder_without_whole_weights_is_told(tmp_path: Path) -> None:
+    weights = tiny_model(tmp_path / "model") / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(InputError, match="model: its weights cannot be read"):
+        write_gguf(tmp_path / "model", tmp_path / "model.gguf")
+    weights.unlink()
+    with pytest.raises(InputError, match="model: holds no weights"):
+        write_gguf(tmp_path / "model", tmp_path / "model.gguf")
+    assert not (tmp_path / "model.gguf").exists()
+
+
 def test_a_disk_that_takes_nothing_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", "utf-8")
     with pytest.raises(StorageError, match=r"cannot be written: .*free some room$"):

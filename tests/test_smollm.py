@@ -85,14 +85,14 @@ def test_a_real_model_takes_twenty_steps_of_sft_and_three_of_grpo_on_real_splits
     grpo = write_split(tmp_path / "grpo.jsonl", asked[:400])
     small: dict[str, Any] = {"lora": {"r": 8, "alpha": 16}, "samples_every": 100}
     taught = tmp_path / "taught"
-    body = small | {"per_device": 2, "max_length": 384, "trainer": {"max_steps": 20, "learning_rate": 5e-4}}
+    body = small | {"batch": 1, "max_length": 384, "trainer": {"max_steps": 20, "learning_rate": 5e-4}}
     start("sft", str(recipe(tmp_path / "sft.yaml", "sft", smollm, sft, **body)), out=taught)
     assert len([line for line in figures(taught) if "loss" in line]) == 20
     assert loss(taught / "model", unseen) < loss(smollm, unseen)
     rewarded = tmp_path / "rewarded"
     # So small a model seldom meets the format: repetition tells its completions apart.
     rewards = {"format": 1, "accuracy": 1, "repetition": 1}
-    body = small | {"batch": 1, "generations": 4, "per_device": 4, "max_prompt": 384, "max_completion": 64, "kl": 1e-3}
+    body = small | {"batch": 1, "generations": 4, "per_device": 4, "max_prompt": 240, "max_completion": 48, "kl": 1e-3}
     body |= {"rewards": rewards, "trainer": {"max_steps": 3, "learning_rate": 1e-4}}
     start("grpo", str(recipe(tmp_path / "grpo.yaml", "grpo", taught / "model", grpo, **body)), out=rewarded)
     lines = figures(rewarded)

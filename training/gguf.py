@@ -23,16 +23,21 @@ _ARCHITECTURES = {"Qwen2ForCausalLM": "QWEN2", "Qwen3ForCausalLM": "QWEN3"}
 def write_gguf(model: Path, to: Path, precision: Precision = "f16") -> Path:
     """Write the model of a folder to a file that is there whole or not at all; one tensor at a time is in memory.
 
-    InputError where the model is none of those, StorageError where the disk does not take it.
+    InputError where the model is none of those, or its weights cannot be read; StorageError where the disk does not
+    take it.
     """
     if find_spec("gguf") is None:
         raise InputError("GGUF needs other packages: pip install 'psyche-synth[train]'")
+    from safetensors import SafetensorError
+
     config, tokenizer = _load(model)
     aside = to.with_name(to.name + ".partial")
     try:
         to.parent.mkdir(parents=True, exist_ok=True)
         _fill(aside, model, config, tokenizer, precision)
         aside.replace(to)
+    except SafetensorError as error:
+        raise InputError(f"{model}: its weights cannot be read: {error}; copy or train it again") from error
     except OSError as error:
         raise StorageError(f"{to}: cannot be written: {error.strerror or error}; free some room") from error
     return to
@@ -89,7 +94,10 @@ def _tensors(model: Path) -> Iterator[tuple[str, Any]]:
     """Names and slices of the weights, which are read when they are looked at."""
     from safetensors import safe_open
 
-    for path in sorted(model.glob("model*.safetensors")):
+    paths = sorted(model.glob("model*.safetensors"))
+    if not paths:
+        raise InputError(f"{model}: holds no weights; copy or train it again")
+    for path in paths:
         with safe_open(path, "pt") as file:
             for name in file.keys():  # noqa: SIM118 (no mapping)
                 yield name, file.get_slice(name)
