@@ -34,7 +34,7 @@ def sft(
     changes: SetOption = None,
     check: CheckOption = False,
 ) -> None:
-    """Supervised fine-tuning on completions; run it again to go on."""
+    """Supervised fine-tuning, or go on."""
     from psyche.training.command import start
 
     start("sft", recipe, data=data, model=model, out=out, changes=changes or (), only_check=check)
@@ -49,7 +49,7 @@ def reward(
     changes: SetOption = None,
     check: CheckOption = False,
 ) -> None:
-    """A reward model from pairs of replies; run it again to go on."""
+    """A reward model from pairs, or go on."""
     from psyche.training.command import start
 
     start("reward", recipe, data=data, model=model, out=out, changes=changes or (), only_check=check)
@@ -64,7 +64,7 @@ def grpo(
     changes: SetOption = None,
     check: CheckOption = False,
 ) -> None:
-    """Reinforcement learning from rewards; run it again to go on."""
+    """GRPO against rewards, or go on."""
     from psyche.training.command import start
 
     start("grpo", recipe, data=data, model=model, out=out, changes=changes or (), only_check=check)
@@ -72,7 +72,7 @@ def grpo(
 
 @app.command()
 def recipes() -> None:
-    """The recipes and accelerate's settings that come with psyche."""
+    """List what comes with psyche to train by."""
     from psyche.cli.recipes import recipes_command
 
     recipes_command()
@@ -86,7 +86,7 @@ def check_rewards(
         str | None, typer.Option("--with", metavar="CONNECT", help="Score what this model writes, not probes.")
     ] = None,
 ) -> None:
-    """What rewards give to good and bad completions, and whether any of them always says the same."""
+    """What rewards give to good and bad completions."""
     from psyche.cli.check_rewards import check_rewards_command
 
     raise typer.Exit(check_rewards_command(split, recipe, model))
@@ -99,7 +99,7 @@ def curriculum(
     to: Annotated[Path, typer.Option(metavar="DIR", help="Where the split goes, and what was left out of it.")],
     samples: Annotated[int, typer.Option(min=2, help="Answers to each prompt.")] = 8,
 ) -> None:
-    """Leave out prompts that a model always gets right or wrong, and order the rest from easy to hard."""
+    """Leave out what a model always gets right or wrong."""
     from psyche.cli.curriculum import curriculum_command
 
     raise typer.Exit(curriculum_command(split, model, samples, to))
@@ -126,7 +126,7 @@ def export(
         Literal["f32", "f16", "bf16", "q8_0"], typer.Option(help="Of its matrices; q8_0 takes 8.5 bits a weight.")
     ] = "f16",
 ) -> None:
-    """Write a model as one file for llama.cpp; the folder itself is what vLLM serves."""
+    """Write a model as one file for llama.cpp."""
     from psyche.training.gguf import write_gguf
     from psyche.training.job import model_of
 
@@ -141,7 +141,7 @@ def card(
         list[str] | None, typer.Option("--of", metavar="NAME", help="Candidates to show; all by default.")
     ] = None,
 ) -> None:
-    """Put the scores of an evaluation into the card of a model."""
+    """Put scores of an evaluation into a model card."""
     from psyche.training.job import model_of
     from psyche.training.scorecard import add_scores
 

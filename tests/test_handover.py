@@ -346,7 +346,11 @@ print(json.dumps(scores))
     [
         ("verl2", {}, "did you mean 'verl'"),
         ("verl", {"sft.jsonl": [], "chains.jsonl": [], "grpo.jsonl": []}, "nothing that verl could be trained on"),
-        ("trl", {"pairs.jsonl": [paired() | {"chosen": []}]}, r"pairs.jsonl:1: chosen: .*; export the split again"),
+        (
+            "trl",
+            {"pairs.jsonl": [paired() | {"chosen": []}]},
+            r"pairs.jsonl:1: is no row for .*: chosen: .*, or export it again",
+        ),
     ],
 )
 def test_what_cannot_be_handed_over_is_one_line_that_says_why(

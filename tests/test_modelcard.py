@@ -69,7 +69,7 @@ def test_a_card_says_what_of_and_how() -> None:
     text = card(record())
     for told in (
         *("sft.jsonl", "ab" * 32, "against 3,963 items", "kept 110", "too long 4", "CC-BY-SA-4.0 | 20"),
-        *("8 × H200", "20 steps, 1,234,567 tokens, 1.50 hours", "trl 1.16.0", "max_steps: 20"),
+        *("8 × H200", "20 steps, 1,234,567 tokens, 1:30:00 hours", "trl 1.16.0", "max_steps: 20"),
         *("loss | 0.51", "eval\\_loss | 1.25", "vllm serve", "psyche train chat", "no medical device", "12356"),
     ):
         assert told in text

@@ -60,9 +60,14 @@ def arguments(recipe: Recipe, out: Path, kind: type[Any]) -> Any:
 
 @contextmanager
 def understood(recipe: Recipe) -> Iterator[None]:
-    """RunFileError where TRL, as it sets itself up, refuses what the recipe says."""
+    """RunFileError where TRL, as it sets itself up, refuses what the recipe says; InputError for broken weights."""
+    from safetensors import SafetensorError
+
     try:
         yield
+    except (OSError, SafetensorError) as error:
+        told = next(iter(str(error).splitlines()), "cannot be read")
+        raise InputError(f"{recipe.model}: its weights cannot be loaded: {told}; give another with --model") from error
     except (TypeError, ValueError) as error:
         raise RunFileError(f"{recipe.name}: trainer: {' '.join(str(error).split())}") from error
 
@@ -132,6 +137,7 @@ def _common(recipe: Recipe, out: Path) -> dict[str, Any]:
         "logging_steps": 1,
         "logging_nan_inf_filter": False,
         "disable_tqdm": True,
+        "ddp_find_unused_parameters": False,
         "report_to": "none",
         "save_total_limit": 2,
         "eval_strategy": "epoch" if recipe.held_out else "no",

@@ -33,6 +33,8 @@ def start(
     recipe = load_recipe(given, _RECIPES[kind], [*own, *changes])
     recipe = recipe.on(data) if data else recipe
     check_packages()
+    # TRL tells its makers of each trainer.
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     # What trains takes seconds to import: not for a recipe that is wrong.
     from psyche.training.watching import quiet
 
@@ -41,12 +43,10 @@ def start(
     quiet(console)
     script = importlib.import_module(f"psyche.training.{kind}")
     try:
-        contract = script.train(recipe, out or Path("models") / recipe.name, console, only_check=only_check)
+        script.train(recipe, out or Path("models") / recipe.name, console, only_check=only_check)
     except ImportError as error:
         # TRL and transformers say which package a setting needs.
         raise InputError(f"{recipe.name}: {' '.join(str(error).split())}") from error
-    if only_check:
-        contract.tell(console)
 
 
 def main(kind: Kind) -> None:

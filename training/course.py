@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from transformers import PrinterCallback, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import PrinterCallback, TrainerCallback
 
 from psyche.corpus.errors import PsycheError, StorageError
 from psyche.training.checkpoints import last_complete
@@ -18,6 +18,7 @@ from psyche.training.job import Job
 from psyche.training.modelcard import card
 from psyche.training.policy import check_learns
 from psyche.training.recipe import GrpoRecipe
+from psyche.training.resuming import GoesOn, OverError, WholeBatches
 from psyche.training.split import Row
 from psyche.training.watching import Watch
 
@@ -29,65 +30,8 @@ def columns(rows: Sequence[Row], *names: str) -> Any:
     return Dataset.from_list([{name: row[name] for name in names} for row in rows]) if rows else None
 
 
-class _OverError(Exception):
-    """The checkpoint is that of the last step."""
-
-
-class _GoesOn(TrainerCallback):  # type: ignore[misc]
-    """Sees to what a trainer does not that goes on from a checkpoint."""
-
-    def __init__(self, one: Job, trainer: Any) -> None:
-        self._job, self._trainer = one, trainer
-
-    def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        # TRL counts from zero again.
-        counts = [line["num_tokens"] for line in state.log_history if "num_tokens" in line]
-        self._trainer._total_train_tokens = int(counts[-1]) if counts else 0
-        # On a checkpoint of its last step, within an epoch, it would make one more.
-        if state.global_step >= state.max_steps:
-            raise _OverError
-
-    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        self._job.note_time()
-
-
-class _WholeBatches(TrainerCallback):  # type: ignore[misc]
-    """Has GRPO go on as if it had never stopped: no checkpoint lies between the updates from one batch of answers.
-
-    TRL keeps no answers, and deals prompts as in the first epoch.
-    """
-
-    def __init__(self) -> None:
-        self._due = False
-
-    def on_train_begin(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        train_dataloader: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        batches = train_dataloader.batch_sampler
-        # With several processes, there is one more around it.
-        sampler = getattr(batches, "batch_sampler", batches).sampler
-        for _ in range(int(state.epoch or 0)):
-            next(iter(sampler))
-
-    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        updates = args.steps_per_generation * args.num_iterations // args.gradient_accumulation_steps
-        whole = state.global_step % updates == 0 or state.global_step >= state.max_steps
-        self._due |= control.should_save
-        control.should_save = self._due and whole
-        control.should_training_stop &= whole
-        self._due &= not whole
-
-
 def course(one: Job, trainer: Any, samples: TrainerCallback, console: Console) -> None:
     """Train to the end and leave the model in its directory. SystemExit with the signal's code where one stops it."""
-    one.contract.tell(console)
     check_learns(trainer, one.recipe)
     trainer.remove_callback(PrinterCallback)
     # TRL's card, which it puts beside ours, knows neither base nor data.
@@ -95,10 +39,10 @@ def course(one: Job, trainer: Any, samples: TrainerCallback, console: Console) -
     checkpoint = last_complete(one.out, console)
     try:
         with _kept(one.out), Watch(one.out, console) as watch:
-            whole = [_WholeBatches()] if isinstance(one.recipe, GrpoRecipe) else []
-            for callback in (watch, samples, *whole, _GoesOn(one, trainer)):
+            whole = [WholeBatches()] if isinstance(one.recipe, GrpoRecipe) else []
+            for callback in (watch, samples, *whole, GoesOn(one, trainer)):
                 trainer.add_callback(callback)
-            with suppress(_OverError):
+            with suppress(OverError):
                 trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
             figures = {} if watch.stopped_by else _figures(trainer)
     except PsycheError:

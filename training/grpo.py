@@ -24,12 +24,14 @@ from psyche.training.split import read_split
 
 def train(recipe: GrpoRecipe, out: Path, console: Console, *, only_check: bool = False) -> Contract:
     """Train, or go on where it stopped, to a model in `out/model`; `only_check` ends before a GPU is touched."""
-    from trl import GRPOConfig, GRPOTrainer
-
     rewards = rewards_of(recipe)
     split = read_split(recipe.files, "grpo")
     tokenizer = load_tokenizer(recipe)
     contract = grpo_contract(split, tokenizer, recipe)
+    contract.tell(console)
+    # Takes seconds: not for data that is refused.
+    from trl import GRPOConfig, GRPOTrainer
+
     settings = arguments(recipe, out, GRPOConfig)
     if only_check:
         return contract

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from psyche.corpus.licences import redistributable
 from psyche.evaluation.tables import in_words, markdown
 from psyche.training.scorecard import no_scores
 
+_PACE = re.compile("runtime|per_second|total_flos|grad_norm")
 _STAGES = {"sft": "supervised fine-tuning", "reward": "a reward model, from pairs of answers", "grpo": "GRPO"}
 _CONTAMINATED = (
     "**NOT DECONTAMINATED:** not all of the data was held against evaluation sets. It may know their items by heart."
@@ -142,12 +145,12 @@ def _data(record: Mapping[str, Any]) -> Iterator[str]:
 def _course(record: Mapping[str, Any]) -> Iterator[str]:
     facts = {
         "Hardware": f"{record['hardware']}; processes: {record['world']}",
-        "Took": f"{record['steps']:,} steps, {record['tokens']:,} tokens, {record['seconds'] / 3600:.2f} hours",
+        "Took": f"{record['steps']:,} steps, {record['tokens']:,} tokens, {timedelta(seconds=record['seconds'])} hours",
         "When": f"{record['started']} to {record['finished']}",
         "Versions": ", ".join(f"{name} {version}" for name, version in record["versions"].items()),
     }
     yield markdown(in_words("Training", ("What", ""), facts.items()))
-    figures = record["figures"]
+    figures = {name: value for name, value in record["figures"].items() if not _PACE.search(name)}
     for title, held in (("Last figures", False), ("Figures of what was held out", True)):
         if rows := [(name, f"{value:g}") for name, value in figures.items() if name.startswith("eval_") == held]:
             yield markdown(in_words(title, ("Figure", "Value"), rows))

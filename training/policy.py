@@ -22,26 +22,7 @@ def load_tokenizer(recipe: Recipe) -> Any:
     InputError where there is none, where the folder holds an adapter alone, and where the recipe's lengths exceed the
     model's window.
     """
-    from transformers import AutoConfig, AutoTokenizer
-
-    folder = Path(recipe.model)
-    if (folder / "adapter_config.json").is_file() and not (folder / "config.json").is_file():
-        raise InputError(
-            f"{folder}: is an adapter, which would be loaded frozen, so that nothing is learned; name the merged model,"
-            " which is in `model` beside `adapter`"
-        )
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(recipe.model)
-        config = AutoConfig.from_pretrained(recipe.model)
-    except (OSError, ValueError) as error:
-        told = next(iter(str(error).splitlines()), "cannot be read")
-        raise InputError(
-            f"{recipe.model}: no model: {told}; give a folder or a name of the hub with --model"
-        ) from error
-    if hasattr(config, "quantization_config"):
-        raise InputError(
-            f"{recipe.model}: is quantised, which cannot be merged with adapters; name what it was made of"
-        )
+    tokenizer, config = _load(recipe.model)
     if path := recipe.trainer.get("chat_template_path"):
         tokenizer.chat_template = _template(Path(path))
     if not tokenizer.chat_template:
@@ -86,6 +67,49 @@ def check_learns(trainer: Any, recipe: Recipe) -> None:
             )
 
 
+def _load(name: str) -> tuple[Any, Any]:
+    """Tokenizer and configuration of a model that can be trained."""
+    from transformers import AutoConfig, AutoTokenizer
+
+    folder = Path(name)
+    if not folder.is_dir():
+        _check_hub(name)
+    elif (folder / "adapter_config.json").is_file() and not (folder / "config.json").is_file():
+        raise InputError(
+            f"{name}: is an adapter, which would be loaded frozen, so that nothing is learned; name the merged model,"
+            " which is in `model` beside `adapter`"
+        )
+    try:
+        tokenizer, config = AutoTokenizer.from_pretrained(name), AutoConfig.from_pretrained(name)
+    except (OSError, ValueError) as error:
+        told = next(iter(str(error).splitlines()), "cannot be read")
+        raise InputError(f"{name}: no model: {told}; give another with --model") from error
+    if hasattr(config, "quantization_config"):
+        raise InputError(f"{name}: is quantised, which cannot be merged with adapters; name what it was made of")
+    # Where its files are missing, transformers makes one that knows nothing.
+    if len(tokenizer) < config.get_text_config().vocab_size / 10:
+        raise InputError(f"{name}: its tokenizer is missing; copy the files of the tokenizer into the folder")
+    return tokenizer, config
+
+
+def _check_hub(name: str) -> None:
+    """InputError where no model of this name is had: at once, which transformers tries for a minute."""
+    from huggingface_hub import HfApi, try_to_load_from_cache
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
+
+    if name.startswith((".", "/", "~")) or name.count("/") > 1:
+        raise InputError(f"{name}: no such folder; give the folder of a model with --model")
+    if isinstance(try_to_load_from_cache(name, "config.json"), str):
+        return
+    # The errors of the HTTP library, which is another from release to release.
+    unreached: Any = HfHubHTTPError.__bases__[0]
+    try:
+        HfApi().model_info(name, timeout=10)
+    except (unreached, HFValidationError, OfflineModeIsEnabled) as error:
+        told = next(iter(str(error).splitlines()), "no answer")
+        raise InputError(f"{name}: is no folder here, and the hub does not give it: {told}") from error
+
+
 def _template(path: Path) -> str:
     try:
         return path.read_text("utf-8")
@@ -101,4 +125,4 @@ def _check_window(recipe: Recipe, config: Any) -> None:
     elif isinstance(recipe, SftRecipe | RewardRecipe):
         needed, told = recipe.max_length, "max_length"
     if window is not None and needed > window:
-        raise InputError(f"{recipe.model}: has a window of {window} tokens; {told} ask for {needed}: choose less")
+        raise InputError(f"{recipe.model}: has a window of {window} tokens, {needed} are asked for by {told}")

@@ -148,7 +148,14 @@ def shipped() -> Iterator[tuple[str, str, str]]:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML in which 1e-5 is a number, as in TOML and JSON."""
+    """YAML in which 1e-5 is a number, as in TOML and JSON, and in which a key stands once."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """The mapping of a node; YAMLError where a key stands in it twice."""
+        keys = [key.value for key, _ in node.value]
+        if twice := [key for place, key in enumerate(keys) if key in keys[:place]]:
+            raise yaml.constructor.ConstructorError(None, None, f"{twice[0]!r} stands twice", node.start_mark)
+        return super().construct_mapping(node, deep)
 
 
 _Loader.add_implicit_resolver(

@@ -19,11 +19,13 @@ from psyche.training.split import read_split
 
 def train(recipe: RewardRecipe, out: Path, console: Console, *, only_check: bool = False) -> Contract:
     """Train, or go on where it stopped, to a reward model in `out/model`; `only_check` ends before a GPU is touched."""
-    from trl import RewardConfig, RewardTrainer
-
     split = read_split(recipe.files, "reward")
     tokenizer = load_tokenizer(recipe)
     contract = reward_contract(split, tokenizer, recipe)
+    contract.tell(console)
+    # Takes seconds: not for data that is refused.
+    from trl import RewardConfig, RewardTrainer
+
     settings = arguments(recipe, out, RewardConfig)
     if only_check:
         return contract

@@ -19,11 +19,13 @@ from psyche.training.split import read_split
 
 def train(recipe: SftRecipe, out: Path, console: Console, *, only_check: bool = False) -> Contract:
     """Train, or go on where it stopped, to a model in `out/model`; `only_check` ends before a GPU is touched."""
-    from trl import SFTConfig, SFTTrainer
-
     split = read_split(recipe.files, "sft")
     tokenizer = load_tokenizer(recipe)
     contract = sft_contract(split, tokenizer, recipe)
+    contract.tell(console)
+    # Takes seconds: not for data that is refused.
+    from trl import SFTConfig, SFTTrainer
+
     settings = arguments(recipe, out, SFTConfig)
     if only_check:
         return contract

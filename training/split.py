@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -99,7 +100,7 @@ def read_split(paths: Sequence[Path], kind: Kind) -> Split:
     files = []
     for path in paths:
         body = _bytes(path)
-        found = list(_rows(path, body, _FORMS[kind]))
+        found = list(_rows(path, body, kind))
         if not found:
             raise InputError(f"{path}: holds no rows; nothing can be learned from it")
         digest = hashlib.sha256(body).hexdigest()
@@ -138,17 +139,18 @@ def _bytes(path: Path) -> bytes:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def _rows(path: Path, body: bytes, form: TypeAdapter[Any]) -> Iterator[Row]:
+def _rows(path: Path, body: bytes, kind: Kind) -> Iterator[Row]:
     seen: set[str] = set()
-    for number, line in enumerate(body.splitlines(), 1):
+    for number, line in enumerate(body.removeprefix(codecs.BOM_UTF8).splitlines(), 1):
         if not line.strip():
             continue
         try:
-            row: Row = form.validate_python(orjson.loads(line))
+            row: Row = _FORMS[kind].validate_python(orjson.loads(line))
         except orjson.JSONDecodeError as error:
             raise InputError(f"{path}:{number}: not JSON: {error}; export the split again") from error
         except ValidationError as error:
-            raise InputError(f"{path}:{number}: {first_fault(error)}; export the split again") from error
+            told = f"{path}:{number}: is no row for `psyche train {kind}`: {first_fault(error)}"
+            raise InputError(f"{told}; give another split, or export it again") from error
         if row["id"] in seen:
             raise InputError(f"{path}:{number}: the id {row['id']} stands twice; export the split again")
         seen.add(row["id"])
