@@ -31,7 +31,7 @@ check: setup .types
 	$(BIN)/lint-imports
 
 test: setup
-	$(BIN)/pytest --numprocesses auto --dist loadfile
+	$(BIN)/pytest --numprocesses auto --dist worksteal
 
 # What trains until something is learned.
 slow: setup

@@ -4,7 +4,7 @@ import asyncio
 import io
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -230,6 +230,15 @@ class Interrupted(ScriptedChat):
         return await super()._agenerate(messages, *given, **more)
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """As on a terminal; where tests run side by side, their processes do not heed Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupted_answer_is_forgotten_and_the_talk_goes_on(talk: Talk) -> None:
     shown = talk("停", "你好", model=Interrupted(respond=echo))
     assert shown.index("stopped") < shown.index("第2次")

@@ -33,8 +33,9 @@ def start(
     recipe = load_recipe(given, _RECIPES[kind], [*own, *changes])
     recipe = recipe.on(data) if data else recipe
     check_packages()
-    # TRL tells its makers of each trainer.
+    # TRL tells its makers of each trainer; threads that spin make a shared machine many times slower.
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # What trains takes seconds to import: not for a recipe that is wrong.
     from psyche.training.watching import quiet
 
