@@ -11,7 +11,7 @@ from langchain_core.exceptions import ModelInvalidRequestError
 
 from psyche.agents.drafts import Draft, Written
 from psyche.agents.faults import fault
-from psyche.corpus.errors import ProviderError
+from psyche.corpus.errors import ProviderError, first_line
 
 _TOKENS = 65_536
 """Of all that is written at a time, prompts and room for the longest text included."""
@@ -32,7 +32,7 @@ class Writer:
             raise ProviderError(f"{directory}: needs torch: pip install 'psyche-synth[train]' ({error})") from error
         # The tokenizers' library raises plain Exceptions, the others what they like.
         except Exception as error:
-            said = next(iter(str(error).splitlines()), "no reason given")
+            said = first_line(error)
             raise ProviderError(f"{directory}: does not load: {type(error).__name__}: {said}") from error
         if self._tokenizer.chat_template is None:
             raise ProviderError(f"{directory}: has no chat template; save it with the tokenizer")

@@ -39,7 +39,7 @@ from psyche.agents.embedded_ocr import OcrChat
 from psyche.agents.openai_chat import OpenAIChat
 from psyche.agents.scripted import script
 from psyche.agents.transformers_chat import TransformersChat
-from psyche.corpus.errors import ProviderError
+from psyche.corpus.errors import ProviderError, first_line
 from psyche.corpus.ocr import WEIGHTS
 
 _SELF_HOSTED = ("vllm", "llamacpp", "sglang", "compatible")
@@ -221,7 +221,7 @@ def _made(spec: str) -> BaseChatModel:
         model = getattr(importlib.import_module(module), name)()
     # The user's own code runs here, which may raise anything.
     except Exception as error:
-        said = next(iter(str(error).splitlines()), "no reason given")
+        said = first_line(error)
         raise ProviderError(f"{spec}: {type(error).__name__}: {said}") from error
     if not isinstance(model, BaseChatModel):
         raise ProviderError(f"{spec}: returns {type(model).__name__}, not a LangChain chat model")

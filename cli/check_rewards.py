@@ -10,6 +10,7 @@ from pathlib import Path
 from rich import box
 from rich.table import Table as Shown
 
+from psyche.agents.exchange import Reply
 from psyche.cli.progress import listen, watched
 from psyche.cli.terminal import console, tame
 from psyche.engine.database import Database
@@ -56,7 +57,14 @@ async def _drawn(rows: list[Row], connect: str) -> list[list[Probe]]:
         draws = Draws(connect, database, tally)
         listen(draws)
         async with watched(tally):
-            return await draws.draw(rows, _SAMPLES)
+            drawn = await draws.draw("draw", [row["prompt"] for row in rows], _SAMPLES)
+    return [[_sample(number, reply) for number, reply in enumerate(replies, 1) if reply] for replies in drawn]
+
+
+def _sample(number: int, reply: Reply) -> Probe:
+    # Servers with a parser of reasoning give it apart; a policy writes it into the text.
+    thought = f"<think>{reply.reasoning}</think>\n\n" if reply.reasoning else ""
+    return Probe(f"sample {number}", thought + reply.text)
 
 
 def _shown(table: Table) -> Shown:

@@ -25,49 +25,24 @@ SplitArgument = Annotated[Path, typer.Argument(metavar="SPLIT", help="grpo.jsonl
 FolderArgument = Annotated[Path, typer.Argument(metavar="MODEL", help="The folder of a model that was trained.")]
 
 
-@app.command()
-def sft(
-    recipe: RecipeArgument,
-    data: DataOption = None,
-    model: ModelOption = None,
-    out: OutOption = None,
-    changes: SetOption = None,
-    check: CheckOption = False,
-) -> None:
-    """Supervised fine-tuning, or go on."""
-    from psyche.training.command import start
+def _verb(kind: Literal["sft", "reward", "grpo"], told: str) -> None:
+    @app.command(kind, help=told)
+    def command(
+        recipe: RecipeArgument,
+        data: DataOption = None,
+        model: ModelOption = None,
+        out: OutOption = None,
+        changes: SetOption = None,
+        check: CheckOption = False,
+    ) -> None:
+        from psyche.training.command import start
 
-    start("sft", recipe, data=data, model=model, out=out, changes=changes or (), only_check=check)
-
-
-@app.command()
-def reward(
-    recipe: RecipeArgument,
-    data: DataOption = None,
-    model: ModelOption = None,
-    out: OutOption = None,
-    changes: SetOption = None,
-    check: CheckOption = False,
-) -> None:
-    """A reward model from pairs, or go on."""
-    from psyche.training.command import start
-
-    start("reward", recipe, data=data, model=model, out=out, changes=changes or (), only_check=check)
+        start(kind, recipe, data=data, model=model, out=out, changes=changes or (), only_check=check)
 
 
-@app.command()
-def grpo(
-    recipe: RecipeArgument,
-    data: DataOption = None,
-    model: ModelOption = None,
-    out: OutOption = None,
-    changes: SetOption = None,
-    check: CheckOption = False,
-) -> None:
-    """GRPO against rewards, or go on."""
-    from psyche.training.command import start
-
-    start("grpo", recipe, data=data, model=model, out=out, changes=changes or (), only_check=check)
+_verb("sft", "Supervised fine-tuning, or go on.")
+_verb("reward", "A reward model from pairs, or go on.")
+_verb("grpo", "GRPO against rewards, or go on.")
 
 
 @app.command()

@@ -122,6 +122,11 @@ class RequestError(AnswerError):
     reason = "bad_request"
 
 
+def first_line(error: BaseException, otherwise: str = "no reason given") -> str:
+    """The first line of what another library says; `otherwise` where it says nothing."""
+    return next(iter(str(error).splitlines()), otherwise)
+
+
 def first_fault(error: ValidationError) -> str:
     """The first thing that pydantic objects to, as `place: message`, without the text that it is about."""
     first = error.errors(include_url=False, include_input=False)[0]

@@ -41,7 +41,7 @@ from psyche.engine.holdout import CONTAMINATED, match
 from psyche.engine.ledger import Ledger
 from psyche.engine.people import told
 from psyche.engine.stages import Route
-from psyche.engine.writing import Written, write
+from psyche.engine.writing import Written, listing, write
 
 Kept = TypeVar("Kept", bound=Record)
 
@@ -76,8 +76,7 @@ class Export:
             people = self._people(private)
             text = card(self._name, self._ledger, counts, census, self._models, self._stamp, people, private=private)
             written.append(write(target / "README.md", [text]))
-            files = {file.name: {"rows": file.rows, "sha256": file.sha256} for file in written}
-            manifest = {"files": files, "decontamination": self._stamp}
+            manifest = {"files": listing(written), "decontamination": self._stamp}
             write(target / "manifest.json", [orjson.dumps(manifest, option=orjson.OPT_INDENT_2).decode()])
         except OSError as error:
             remedy = "free some space" if error.errno == errno.ENOSPC else "choose another directory"

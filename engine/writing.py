@@ -35,9 +35,19 @@ def write(path: Path, rows: Iterable[dict[str, Any] | str]) -> Written:
         file.flush()
         os.fsync(file.fileno())
     aside.replace(path)
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    sync(path.parent)
     return Written(path.name, count if table else None, digest.hexdigest())
+
+
+def sync(path: Path) -> None:
+    """Have a file or a directory on disk; OSError where that fails."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def listing(files: Iterable[Written]) -> dict[str, dict[str, Any]]:
+    """Files as a manifest lists them: rows and sha256 by name."""
+    return {file.name: {"rows": file.rows, "sha256": file.sha256} for file in files}

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from psyche.corpus.errors import InputError, RunFileError
+from psyche.corpus.errors import InputError, RunFileError, first_line
 from psyche.training.recipe import GrpoRecipe, Recipe, RewardRecipe, SftRecipe
 
 OBJECTIVES: dict[str, dict[str, Any]] = {
@@ -66,7 +66,7 @@ def understood(recipe: Recipe) -> Iterator[None]:
     try:
         yield
     except (OSError, SafetensorError) as error:
-        told = next(iter(str(error).splitlines()), "cannot be read")
+        told = first_line(error, "cannot be read")
         raise InputError(f"{recipe.model}: its weights cannot be loaded: {told}; give another with --model") from error
     except (TypeError, ValueError) as error:
         raise RunFileError(f"{recipe.name}: trainer: {' '.join(str(error).split())}") from error

@@ -14,26 +14,21 @@ from typing import Any, Literal, NamedTuple, get_args
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
-from psyche.agents.exchange import Request
+from psyche.agents.exchange import Reply
 from psyche.agents.providers import identity
-from psyche.corpus.errors import AnswerError, InputError, first_fault
+from psyche.corpus.errors import InputError, first_fault
 from psyche.corpus.keys import find_answer
 from psyche.corpus.records import Vote
-from psyche.engine.cast import Cast, ModelSection
 from psyche.engine.database import Database
 from psyche.engine.tally import Tally
-from psyche.engine.writing import Written, write
-from psyche.evaluation.sitting import Sitting
+from psyche.engine.writing import Written, listing, write
+from psyche.training.draws import Draws
 from psyche.training.exam import by_letter, gold
-from psyche.training.split import File, Row, read_split, with_system
+from psyche.training.split import File, Row, lines, read_split, with_system
 
 Fate = Literal["kept", "always_right", "always_wrong", "suspect", "unscored", "unanswered"]
 """What becomes of a prompt. A suspect is always answered wrong, and alike by more than half: its key may be wrong."""
 
-_IN_FLIGHT = 32
-_SAMPLING = {"temperature": 1.0, "max_tokens": 1024}
-"""As our recipes for exam questions sample."""
-_MODEL = "model"
 _VOTES = TypeAdapter(list[Vote])
 
 
@@ -56,7 +51,7 @@ class Curriculum(NamedTuple):
         ]
         about = {"split": self.split.sha256, "model": self.model, "samples": self.samples, "rows": self.counts}
         manifest = {
-            "files": {file.name: {"rows": file.rows, "sha256": file.sha256} for file in written},
+            "files": listing(written),
             "decontamination": self.split.stamp,
             "curriculum": about,
         }
@@ -69,7 +64,7 @@ class Curriculum(NamedTuple):
         return {fate: len(rows) for fate, rows in self.rows.items()}
 
 
-class Survey(Sitting):
+class Survey(Draws):
     """The sitting of one model before one split.
 
     InputError where the split cannot be read, holds no key that can be scored, or votes of another form.
@@ -78,44 +73,27 @@ class Survey(Sitting):
     def __init__(self, split: Path, connect: str, samples: int, database: Database, tally: Tally) -> None:
         (self._file,) = read_split([split], "grpo").files
         # All columns, whatever they are: the form of a split knows those alone that are trained on.
-        self._rows: list[Row] = [orjson.loads(line) for line in split.read_bytes().splitlines() if line.strip()]
-        self._scored = {row["id"] for row in self._rows if _key(row)}
+        self._rows: list[Row] = [orjson.loads(line) for _, line in lines(split.read_bytes())]
+        self._scored = [row for row in self._rows if _key(row)]
         if not self._scored:
             raise InputError(f"{split}: no row has an answer that can be scored; give a split of exam questions")
         self._votes = {row["id"]: _cast(row, split) for row in self._rows}
-        section = ModelSection(connect=connect, in_flight=_IN_FLIGHT)
-        self._endpoint, self._samples, self._spec = section.endpoint(), samples, connect
-        super().__init__(Cast(models={_MODEL: section}), database, tally)
+        self._samples, self._model = samples, identity(connect)
+        super().__init__(connect, database, tally)
 
     async def curriculum(self) -> Curriculum:
         """Ask for all samples of all prompts, and sort the rows by what comes back."""
-        asked = [(row, sample) for row in self._rows if row["id"] in self._scored for sample in range(self._samples)]
-        found = await self._work("ask", self._vote, {_MODEL: asked})
-        for row_id, _, vote in sorted(found, key=lambda one: one[:2]):
-            if vote:
-                self._votes[row_id].append(vote)
+        prompts = [with_system(row["prompt"], row.get("language", "zh"), None) for row in self._scored]
+        for row, replies in zip(self._scored, await self.draw("ask", prompts, self._samples), strict=True):
+            self._votes[row["id"]] += [_vote(self._model, row, reply) for reply in replies if reply]
+        scored = {row["id"] for row in self._scored}
         rows: dict[Fate, list[Row]] = {fate: [] for fate in get_args(Fate)}
         for row in sorted(self._rows, key=lambda row: (-_share(self._votes[row["id"]]), row["id"])):
             votes = self._votes[row["id"]]
-            fate = "unscored" if row["id"] not in self._scored else fate_of(votes)
+            fate = "unscored" if row["id"] not in scored else fate_of(votes)
             evidence = {"votes": [vote.model_dump() for vote in votes]} if fate == "suspect" else {}
             rows[fate].append(row | {"solved": f"{_right(votes)}/{len(votes)}"} | evidence)
-        return Curriculum(rows, self._file, identity(self._spec), self._samples)
-
-    async def _vote(self, asked: tuple[Row, int]) -> tuple[str, int, Vote | None]:
-        """A sample as a vote, None where no answer came. Half an answer is none: what was cut off is not read."""
-        row, sample = asked
-        messages = with_system(row["prompt"], row.get("language", "zh"), None)
-        request = Request("student", self._endpoint, tuple(map(dict, messages)), _SAMPLING, sample=sample)
-        try:
-            reply = await self._desk.carry(request)
-        except AnswerError:
-            return row["id"], sample, None
-        said, key = "" if reply.finish_reason == "length" else reply.text, _key(row)
-        assert key
-        found = find_answer(said, by_letter(row.get("options")), key.kind)
-        vote = Vote(solver=request.model, said=said, parsed=str(found) if found else None, correct=key.accepts(found))
-        return row["id"], sample, vote
+        return Curriculum(rows, self._file, self._model, self._samples)
 
 
 def fate_of(votes: Sequence[Vote]) -> Fate:
@@ -127,6 +105,14 @@ def fate_of(votes: Sequence[Vote]) -> Fate:
         return "always_right" if right == len(votes) else "kept"
     alike = max(Counter(vote.parsed for vote in votes if vote.parsed).values(), default=0)
     return "suspect" if alike * 2 > len(votes) > 1 else "always_wrong"
+
+
+def _vote(model: str, row: Row, reply: Reply) -> Vote:
+    """A reply as a vote. Half an answer is none: what was cut off is not read."""
+    said, key = "" if reply.finish_reason == "length" else reply.text, _key(row)
+    assert key
+    found = find_answer(said, by_letter(row.get("options")), key.kind)
+    return Vote(solver=model, said=said, parsed=str(found) if found else None, correct=key.accepts(found))
 
 
 def _right(votes: Sequence[Vote]) -> int:

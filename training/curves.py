@@ -11,6 +11,7 @@ from rich.console import Console
 
 from psyche.corpus.errors import InputError
 from psyche.evaluation.canvas import ONE, Letters, Look, blank, save, styled
+from psyche.training.signs import parts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -103,18 +104,13 @@ def draw(out: Path, console: Console) -> list[Path]:
 
 def _plots(log: _Log) -> dict[str, list[_Panel]]:
     """The panels that the log has figures for, by the name of their plot."""
-    parts = {name: name.split("/")[1] for name in sorted(log.names) if _is_part(name)}
     wanted = {name: list(panels) for name, panels in _PLOTS.items()}
-    wanted["reward"].append(_Panel("its parts", parts))
+    wanted["reward"].append(_Panel("its parts", parts(sorted(log.names))))
     # Supervised training logs an entropy, too, of which nothing is to be seen.
     if "reward" not in log.names:
         del wanted["drift"]
     there = {name: [panel for panel in panels if log.names & set(panel.lines)] for name, panels in wanted.items()}
     return {name: panels for name, panels in there.items() if panels}
-
-
-def _is_part(name: str) -> bool:
-    return name.startswith("rewards/") and name.endswith("/mean")
 
 
 def _canvas(log: _Log, panels: Sequence[_Panel], letters: Letters) -> Canvas:

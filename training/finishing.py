@@ -7,7 +7,6 @@ the folder: no wrapper, no shard, no precision but the base's own.
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from psyche.corpus.errors import StorageError, TrainingError
+from psyche.engine.writing import sync
 from psyche.training.whole import whole
 
 
@@ -115,20 +115,12 @@ def _aside(folder: Path) -> Iterator[Path]:
         aside.mkdir(parents=True)
         yield aside
         for path in (*aside.iterdir(), aside):
-            _sync(path)
+            sync(path)
         shutil.rmtree(folder, ignore_errors=True)
         aside.replace(folder)
     except (OSError, SafetensorError) as error:
         told = getattr(error, "strerror", None) or error
         raise StorageError(f"{folder}: cannot be written: {told}; free some room, and start again to go on") from error
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from math import prod
 from pathlib import Path
 from typing import Any, Literal
 
-from psyche.corpus.errors import InputError, StorageError
+from psyche.corpus.errors import InputError, StorageError, first_line
 
 Precision = Literal["f32", "f16", "bf16", "q8_0"]
 """That of matrices; vectors always have 32 bits. `q8_0` takes 8.5 bits a weight."""
@@ -49,7 +49,7 @@ def _load(model: Path) -> tuple[Any, Any]:
     try:
         config, tokenizer = AutoConfig.from_pretrained(model), AutoTokenizer.from_pretrained(model)
     except (OSError, ValueError) as error:
-        raise InputError(f"{model}: no model: {next(iter(str(error).splitlines()), '')}") from error
+        raise InputError(f"{model}: no model: {first_line(error, '')}") from error
     architecture = (config.architectures or ["no architecture"])[0]
     if architecture not in _ARCHITECTURES:
         trouble = f"{architecture} is not among {', '.join(_ARCHITECTURES)}"

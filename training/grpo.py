@@ -12,7 +12,7 @@ from rich.console import Console
 
 from psyche.training.arguments import arguments, check_gpus, understood
 from psyche.training.command import main
-from psyche.training.contract import QUESTION, Contract, grpo_contract
+from psyche.training.contract import QUESTION, grpo_contract
 from psyche.training.course import columns, course
 from psyche.training.job import job
 from psyche.training.policy import adapters, load_tokenizer
@@ -22,7 +22,7 @@ from psyche.training.samples import GrpoSamples
 from psyche.training.split import read_split
 
 
-def train(recipe: GrpoRecipe, out: Path, console: Console, *, only_check: bool = False) -> Contract:
+def train(recipe: GrpoRecipe, out: Path, console: Console, *, only_check: bool = False) -> None:
     """Train, or go on where it stopped, to a model in `out/model`; `only_check` ends before a GPU is touched."""
     rewards = rewards_of(recipe)
     split = read_split(recipe.files, "grpo")
@@ -34,12 +34,12 @@ def train(recipe: GrpoRecipe, out: Path, console: Console, *, only_check: bool =
 
     settings = arguments(recipe, out, GRPOConfig)
     if only_check:
-        return contract
+        return
     check_gpus()
     with job(recipe, split, contract, out) as one:
         if one.finished:
             console.print(f"{one.model}: is there already", soft_wrap=True, markup=False)
-            return contract
+            return
         with understood(recipe):
             trainer = GRPOTrainer(
                 model=recipe.model,
@@ -50,7 +50,6 @@ def train(recipe: GrpoRecipe, out: Path, console: Console, *, only_check: bool =
                 peft_config=adapters(recipe),
             )
         course(one, trainer, GrpoSamples(out, recipe.samples_every), console)
-    return contract
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ import orjson
 
 from psyche.corpus.errors import InputError, StorageError
 from psyche.engine.settings import meant
-from psyche.engine.writing import Written, write
+from psyche.engine.writing import Written, listing, write
 from psyche.training.handover_forms import FORMS, KINDS, sifted
 from psyche.training.split import File, Row, read_split
 
@@ -52,7 +52,7 @@ def hand_over(export: Path, target: str, to: Path) -> HandOver:
         files = list(_write(export, target, to, tables))
         manifest = {
             "for": target,
-            "files": {file.name: {"rows": file.rows, "sha256": file.sha256} for file in files},
+            "files": listing(files),
             "made_of": {name: {"rows": file.rows, "sha256": file.sha256} for name, file in sources.items()},
             "left_out": left_out,
             "decontamination": next(iter(sources.values())).stamp,

@@ -6,14 +6,15 @@ Chat templates and trainers put in a system message of their own where there is 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from psyche.training.exam import gold
+from psyche.training.recipe import Kind
 from psyche.training.split import Message, Row, with_system
 
 Form = Callable[[Row], Row]
 
-KINDS: Mapping[str, Literal["sft", "reward", "grpo"]] = {
+KINDS: Mapping[str, Kind] = {
     "sft.jsonl": "sft",
     "chains.jsonl": "sft",
     "pairs.jsonl": "reward",

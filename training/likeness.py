@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from psyche.corpus.errors import InputError
+from psyche.corpus.errors import InputError, first_line
 from psyche.corpus.records import Language
 from psyche.corpus.text import length, sentence_spans
 from psyche.training.empathy import answer_of
@@ -88,5 +88,5 @@ def _encoder(encoder: str, device: str | None) -> Any:
         with whole():
             return SentenceTransformer(encoder, device=device)
     except (OSError, ValueError) as error:
-        told = next(iter(str(error).splitlines()), "cannot be read")
+        told = first_line(error, "cannot be read")
         raise InputError(f"{encoder}: no sentence encoder: {told}; correct `encoder` of the reward likeness") from error

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from psyche.corpus.errors import InputError, RunFileError, TrainingError
+from psyche.corpus.errors import InputError, RunFileError, TrainingError, first_line
 from psyche.training.recipe import GrpoRecipe, Recipe, RewardRecipe, SftRecipe
 
 
@@ -82,7 +82,7 @@ def _load(name: str) -> tuple[Any, Any]:
     try:
         tokenizer, config = AutoTokenizer.from_pretrained(name), AutoConfig.from_pretrained(name)
     except (OSError, ValueError) as error:
-        told = next(iter(str(error).splitlines()), "cannot be read")
+        told = first_line(error, "cannot be read")
         raise InputError(f"{name}: no model: {told}; give another with --model") from error
     if hasattr(config, "quantization_config"):
         raise InputError(f"{name}: is quantised, which cannot be merged with adapters; name what it was made of")
@@ -106,7 +106,7 @@ def _check_hub(name: str) -> None:
     try:
         HfApi().model_info(name, timeout=10)
     except (unreached, HFValidationError, OfflineModeIsEnabled) as error:
-        told = next(iter(str(error).splitlines()), "no answer")
+        told = first_line(error, "no answer")
         raise InputError(f"{name}: is no folder here, and the hub does not give it: {told}") from error
 
 

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from psyche.corpus.errors import InputError
+from psyche.corpus.errors import InputError, first_line
 from psyche.corpus.records import Language
 from psyche.training.empathy import answer_of
 from psyche.training.exam import Completion
@@ -80,7 +80,7 @@ def _loaded(model: str) -> tuple[Any, Any]:
             judge = AutoModelForSequenceClassification.from_pretrained(model)
         tokenizer = AutoTokenizer.from_pretrained(model)
     except (OSError, ValueError) as error:
-        told = next(iter(str(error).splitlines()), "cannot be read")
+        told = first_line(error, "cannot be read")
         raise InputError(f"{model}: cannot be loaded: {told}; train the reward model again") from error
     if judge.config.num_labels != 1 or not tokenizer.chat_template or tokenizer.pad_token is None:
         raise InputError(

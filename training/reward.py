@@ -8,7 +8,7 @@ from rich.console import Console
 
 from psyche.training.arguments import arguments, check_gpus, understood
 from psyche.training.command import main
-from psyche.training.contract import Contract, reward_contract
+from psyche.training.contract import reward_contract
 from psyche.training.course import columns, course
 from psyche.training.job import job
 from psyche.training.policy import adapters, load_tokenizer
@@ -17,7 +17,7 @@ from psyche.training.samples import PairSamples
 from psyche.training.split import read_split
 
 
-def train(recipe: RewardRecipe, out: Path, console: Console, *, only_check: bool = False) -> Contract:
+def train(recipe: RewardRecipe, out: Path, console: Console, *, only_check: bool = False) -> None:
     """Train, or go on where it stopped, to a reward model in `out/model`; `only_check` ends before a GPU is touched."""
     split = read_split(recipe.files, "reward")
     tokenizer = load_tokenizer(recipe)
@@ -28,12 +28,12 @@ def train(recipe: RewardRecipe, out: Path, console: Console, *, only_check: bool
 
     settings = arguments(recipe, out, RewardConfig)
     if only_check:
-        return contract
+        return
     check_gpus()
     with job(recipe, split, contract, out) as one:
         if one.finished:
             console.print(f"{one.model}: is there already", soft_wrap=True, markup=False)
-            return contract
+            return
         with understood(recipe):
             trainer = RewardTrainer(
                 model=recipe.model,
@@ -45,7 +45,6 @@ def train(recipe: RewardRecipe, out: Path, console: Console, *, only_check: bool
             )
         samples = PairSamples(out, recipe.samples_every, tokenizer, contract.held or contract.train)
         course(one, trainer, samples, console)
-    return contract
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from psyche.training.arguments import arguments, check_gpus, understood
 from psyche.training.command import main
-from psyche.training.contract import Contract, sft_contract
+from psyche.training.contract import sft_contract
 from psyche.training.course import columns, course
 from psyche.training.job import job
 from psyche.training.policy import adapters, load_tokenizer
@@ -17,7 +17,7 @@ from psyche.training.samples import SftSamples
 from psyche.training.split import read_split
 
 
-def train(recipe: SftRecipe, out: Path, console: Console, *, only_check: bool = False) -> Contract:
+def train(recipe: SftRecipe, out: Path, console: Console, *, only_check: bool = False) -> None:
     """Train, or go on where it stopped, to a model in `out/model`; `only_check` ends before a GPU is touched."""
     split = read_split(recipe.files, "sft")
     tokenizer = load_tokenizer(recipe)
@@ -28,12 +28,12 @@ def train(recipe: SftRecipe, out: Path, console: Console, *, only_check: bool = 
 
     settings = arguments(recipe, out, SFTConfig)
     if only_check:
-        return contract
+        return
     check_gpus()
     with job(recipe, split, contract, out) as one:
         if one.finished:
             console.print(f"{one.model}: is there already", soft_wrap=True, markup=False)
-            return contract
+            return
         with understood(recipe):
             trainer = SFTTrainer(
                 model=recipe.model,
@@ -46,7 +46,6 @@ def train(recipe: SftRecipe, out: Path, console: Console, *, only_check: bool = 
         shown = [row["prompt"] for row in (contract.held or contract.train)]
         samples = SftSamples(out, recipe.samples_every, tokenizer, shown)
         course(one, trainer, samples, console)
-    return contract
 
 
 if __name__ == "__main__":

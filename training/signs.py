@@ -1,8 +1,8 @@
-"""Signs of a training that goes wrong without an error, in what it logs."""
+"""What a training logs: the parts of its reward, and signs that it goes wrong without an error."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import takewhile
 from math import isfinite
 from statistics import fmean, median
@@ -10,6 +10,11 @@ from typing import Any
 
 _WINDOW = 20
 """Steps that a sign must last."""
+
+
+def parts(names: Iterable[str]) -> dict[str, str]:
+    """The parts of the reward among what is logged, each with the name of its function."""
+    return {name: name.split("/")[1] for name in names if name.startswith("rewards/") and name.endswith("/mean")}
 
 
 def signs(history: Sequence[Mapping[str, Any]]) -> Iterator[str]:

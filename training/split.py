@@ -130,6 +130,13 @@ def held_out(row: Row, share: float) -> bool:
     return int(hashlib.sha256(family(row).encode()).hexdigest()[:8], 16) < share * 2**32
 
 
+def lines(body: bytes) -> Iterator[tuple[int, bytes]]:
+    """The lines of JSON Lines that hold something, with their numbers."""
+    for number, line in enumerate(body.removeprefix(codecs.BOM_UTF8).splitlines(), 1):
+        if line.strip():
+            yield number, line
+
+
 def _bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
@@ -141,9 +148,7 @@ def _bytes(path: Path) -> bytes:
 
 def _rows(path: Path, body: bytes, kind: Kind) -> Iterator[Row]:
     seen: set[str] = set()
-    for number, line in enumerate(body.removeprefix(codecs.BOM_UTF8).splitlines(), 1):
-        if not line.strip():
-            continue
+    for number, line in lines(body):
         try:
             row: Row = _FORMS[kind].validate_python(orjson.loads(line))
         except orjson.JSONDecodeError as error:

@@ -24,7 +24,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from psyche.corpus.errors import TrainingError
 from psyche.engine.writing import write
-from psyche.training.signs import signs
+from psyche.training.signs import parts, signs
 
 _BAR = 24
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -222,8 +222,7 @@ def _anywhere(number: int | None, args: TrainingArguments) -> int | None:
 
 
 def _figures(logs: Mapping[str, Any]) -> str:
-    parts = {name: name.split("/")[1] for name in logs if name.startswith("rewards/") and name.endswith("/mean")}
-    shown = _TOTALS | parts | _REST
+    shown = _TOTALS | parts(logs) | _REST
     return ", ".join(
         f"{label} {logs[name]:,.0f}" if name == "num_tokens" else f"{label} {logs[name]:.4g}"
         for name, label in shown.items()
