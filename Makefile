@@ -1,7 +1,7 @@
 # make setup | demo | check | test | slow      (Python 3.11 or newer; nothing else has to be there)
 export OMP_WAIT_POLICY ?= PASSIVE
 PYTHON ?= python3
-ROOMS = agents cli corpus engine evaluation graphs prompts training
+ROOMS = agents cli corpus engine evaluation graphs prompts training tuning
 BIN = .venv/bin
 
 INSTALL = $(BIN)/pip install -qq --prefer-binary --constraint constraints.txt --editable
@@ -13,7 +13,7 @@ setup: .venv/ready
 	$(BIN)/pip install -qq --upgrade 'pip>=26'
 
 .venv/ready: .venv/bin/python pyproject.toml constraints.txt
-	$(INSTALL) '.[embedded,documents,evaluation,ocr,tokens,train]' --group dev
+	$(INSTALL) '.[anthropic,documents,embedded,evaluation,ocr,optimise,tokens,train]' --group dev
 	touch $@
 
 .venv/demo: .venv/bin/python pyproject.toml constraints.txt

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any, TypeVar
 
 import orjson
@@ -13,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from psyche.agents.exchange import Endpoint, Reply, Request, carrier
 from psyche.corpus.errors import CutOffError, RefusedError, UnparsableError, first_fault
-from psyche.prompts.prompt import Message, load
+from psyche.prompts.prompt import Message, Prompt, load
 
 _FENCED = re.compile(r"```(?:json)?\s*(.*?)\s*```", re.DOTALL)
 _DECLINED = re.compile(
@@ -37,7 +38,7 @@ class Role(BaseModel):
     """How one agent samples, and from which model: plain values, as the run file gives them.
 
     `max_tokens` bounds the answer; an answer that reaches it counts as cut off. None leaves a setting to
-    the provider.
+    the provider. `prompts` take the place of the agent's own files, each in its language.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -47,6 +48,7 @@ class Role(BaseModel):
     top_p: float | None = Field(default=None, gt=0, le=1)
     max_tokens: int = Field(default=2048, gt=0)
     seed: int | None = None
+    prompts: tuple[Prompt, ...] = ()
 
     def sampling(self, sample: int) -> dict[str, Any]:
         """The settings that are set. A seed moves with the sample: else a retry would draw the same answer."""
@@ -61,13 +63,22 @@ Shape = TypeVar("Shape", bound=Answer)
 
 @dataclass(frozen=True)
 class Agent:
-    """Who speaks: `name` is the word for prompt file, role and agent alike."""
+    """Who speaks: `name` is the word for prompt file, role and agent alike.
+
+    An agent of yours has its prompt files in a directory of yours, `home`.
+    """
 
     name: str
+    home: Path | None = None
 
     def role(self, roles: Roles) -> Role:
         """The role of this name, else the default one."""
         return roles.get(self.name) or roles["default"]
+
+    def prompt(self, role: Role, language: str) -> Prompt:
+        """What the agent is told in a language: by the role's own prompts, else by the agent's file."""
+        own = (prompt for prompt in role.prompts if (prompt.name, prompt.language) == (self.name, language))
+        return next(own, None) or load(self.name, language, self.home)
 
     async def ask(
         self,
@@ -83,16 +94,16 @@ class Agent:
 
         CutOffError, RefusedError or UnparsableError where no answer of the asked shape comes.
         """
-        prompt = load(self.name, language)
-        if instructions is not None:
-            prompt = prompt.with_instructions(instructions)
         role, schema = self.role(roles), json_schema(shape)
+        told = self.prompt(role, language)
+        prompt = told if instructions is None else told.with_instructions(instructions)
         messages = prompt.messages(**inputs)
         if role.endpoint.structured != "json_schema":
             messages[0]["content"] += "\n\nJSON Schema:\n" + orjson.dumps(schema).decode()
 
         async def send() -> Reply:
-            request = Request(self.name, role.endpoint, tuple(messages), role.sampling(sample), schema, sample)
+            sampling = role.sampling(sample)
+            request = Request(self.name, role.endpoint, tuple(messages), sampling, schema, sample, told.digest)
             return whole(await carrier.get()(request))
 
         reply = await send()

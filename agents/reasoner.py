@@ -6,7 +6,6 @@ import re
 
 from psyche.agents.agent import Agent, Answer, Roles
 from psyche.corpus.records import Question
-from psyche.prompts.prompt import load
 
 reasoner = Agent("reasoner")
 
@@ -24,9 +23,9 @@ class Rationale(Answer):
     answer: str
 
 
-def first_instructions(language: str) -> str:
+def first_instructions(roles: Roles, language: str) -> str:
     """The prompt that every record's refinement starts from."""
-    return load("reasoner", language).instructions
+    return reasoner.prompt(reasoner.role(roles), language).instructions
 
 
 async def reason(roles: Roles, question: Question, instructions: str, sample: int) -> tuple[Rationale, str]:

@@ -8,7 +8,6 @@ from psyche.agents.agent import Agent, Role
 from psyche.agents.exchange import Reply, Request, carrier
 from psyche.corpus.keys import AnswerKey, find_answer
 from psyche.corpus.records import Question, Vote
-from psyche.prompts.prompt import load
 
 solver = Agent("solver")
 
@@ -31,8 +30,9 @@ async def solve(role: Role, name: str, question: Question, sample: int) -> Vote:
     sampling = role.sampling(sample)
     if one_token:
         sampling |= {"max_tokens": 1, "logprobs": True, "top_logprobs": TOP_TOKENS}
-    messages = load(solver.name, question.language).messages(**question.exam() | {"options": shown})
-    request = Request(solver.name, role.endpoint, tuple(messages), sampling, sample=sample)
+    prompt = solver.prompt(role, question.language)
+    messages = prompt.messages(**question.exam() | {"options": shown})
+    request = Request(solver.name, role.endpoint, tuple(messages), sampling, sample=sample, prompt=prompt.digest)
     reply = await carrier.get()(request)
     said = _likeliest(reply, shown) if one_token else reply.text
     cut = reply.finish_reason == "length" and not one_token

@@ -8,7 +8,6 @@ from psyche.agents.agent import Agent, Roles, declined, whole
 from psyche.agents.embedded_ocr import BLANK
 from psyche.agents.exchange import Request, carrier, image_part
 from psyche.corpus.errors import RefusedError, UnparsableError
-from psyche.prompts.prompt import load
 
 transcriber = Agent("transcriber")
 
@@ -28,11 +27,13 @@ async def transcribe(roles: Roles, language: str, image: bytes) -> str:
     CutOffError, RefusedError or UnparsableError where no transcription comes.
     """
     role = transcriber.role(roles)
-    system, asked = load(transcriber.name, language).messages()
+    prompt = transcriber.prompt(role, language)
+    system, *shots, asked = prompt.messages()
     shown = {"role": "user", "content": [image_part(image), {"type": "text", "text": asked["content"]}]}
     # There is one right transcription, and no use in drawing others.
     sampling = role.sampling(0) | {"temperature": 0.0}
-    reply = whole(await carrier.get()(Request(transcriber.name, role.endpoint, (system, shown), sampling)))
+    request = Request(transcriber.name, role.endpoint, (system, *shots, shown), sampling, prompt=prompt.digest)
+    reply = whole(await carrier.get()(request))
     text = _FRONT_MATTER.sub("", reply.text.strip()).strip()
     if fenced := _FENCED.fullmatch(text):
         text = fenced[1].strip()

@@ -41,7 +41,7 @@ class State(Input):
 async def attempt(state: State, runtime: Runtime[Context]) -> dict[str, object]:
     """Ask the reasoner under the prompt at hand, and compare its answer with the gold one if that has a key."""
     question, number = state["question"], len(state.get("rounds", []))
-    prompt = state.get("prompt") or first_instructions(question.language)
+    prompt = state.get("prompt") or first_instructions(runtime.context.roles, question.language)
     sample = number + state.get("failures", 0)
     said, hidden = await reason(runtime.context.roles, question, prompt, sample)
     trial = Round(

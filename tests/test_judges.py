@@ -216,7 +216,7 @@ async def test_a_juror_sees_no_name_of_a_candidate() -> None:
 @pytest.mark.parametrize("judge", ["marker", "assessor"])
 def test_every_quote_of_a_worked_example_stands(judge: str, language: Language) -> None:
     for given, example in load(judge, language).shots:
-        assert isinstance(example, dict)
+        assert isinstance(example, dict) and isinstance(given, dict)
         judged = given.get("answer") or given["reply"]
         assert all(one["quote"] in judged for one in example.values())
         assert list(example) == given.get("dimensions", [f"p{number}" for number in range(1, len(example) + 1)])

@@ -59,6 +59,7 @@ def test_shots_are_rendered_with_the_template_they_stand_beside(name: str) -> No
     stem, language, _ = name.split(".")
     found = load(stem, language)
     for given, answer in found.shots:
+        assert isinstance(given, dict), "a shot of ours is rendered, not copied"
         messages = found.messages(**given)
         assert messages[-1] == messages[1] or len(found.shots) > 1
         assert json.loads(messages[2]["content"]) and answer

@@ -11,6 +11,7 @@ from psyche.corpus.keys import AnswerKey
 from psyche.corpus.records import Origin, Question, ReasoningItem, Rejection
 from psyche.graphs.context import Context
 from psyche.graphs.refine import Input, graph
+from psyche.prompts.prompt import load
 from tests.cast import Cast, says
 
 ROLE = Role(endpoint=Endpoint("compatible:m@http://127.0.0.1:9/v1"))
@@ -184,9 +185,7 @@ async def test_a_rationale_that_argues_from_a_reference_answer_is_not_valid() ->
 
 
 async def test_a_prompt_that_changes_nothing_is_a_reverted_round() -> None:
-    from psyche.agents.reasoner import first_instructions
-
-    same = says(prompt=first_instructions("zh"))
+    same = says(prompt=load("reasoner", "zh").instructions)
     item = await refine(Cast(reasoner=[right("起初。")], prompter=[same]), question(), rounds=2)
     assert isinstance(item, ReasoningItem)
     assert [turn.note for turn in item.rounds[1:]] == ["prompt_unchanged"] * 2

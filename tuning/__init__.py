@@ -1,0 +1,1 @@
+"""Prompts that improve: labelled cases, plays of them, and optimisers that DSPy runs on them."""
