@@ -16,18 +16,35 @@ from functools import cache, cached_property
 from typing import Any
 
 import orjson
-from langchain_core.exceptions import ModelError
+from langchain_core.exceptions import ModelAPIError, ModelError
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage
 from langchain_core.runnables.config import var_child_runnable_config
 from langsmith.utils import tracing_is_enabled
 
 from psyche.agents.compatible import CompatibleChat
-from psyche.agents.faults import EXCERPT, refusal, unreached
+from psyche.agents.faults import EXCERPT, fault, refusal, unreached
 from psyche.agents.providers import connect, disconnect, identity
+from psyche.agents.thoughts import apart, within
 from psyche.corpus.errors import PsycheError, RequestError
 
 _PNG_URL = "data:image/png;base64,"
+
+# Why an answer ended, in OpenAI's words: what they are in Anthropic's, then in Gemini's.
+_FINISHES = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "refusal": "content_filter",
+    "safety": "content_filter",
+    "recitation": "content_filter",
+    "blocklist": "content_filter",
+    "prohibited_content": "content_filter",
+    "spii": "content_filter",
+} | {reason: reason for reason in ("stop", "length", "content_filter")}
+_BROKEN = ("error", "insufficient_system_resource")
+"""OpenRouter's and DeepSeek's words for a failure of theirs."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +67,8 @@ class Endpoint:
 class Request:
     """One call. `sample` tells apart calls that are alike but must be drawn anew, such as retries.
 
-    A message's content is text, or a list of parts in the OpenAI form: text, and images by `image_part`.
+    A message's content is text, or a list of parts in the OpenAI form: text, and images by `image_part`. `prompt` is
+    the digest of the prompt that the messages were made from: for the record, the messages decide.
     """
 
     role: str
@@ -59,6 +77,7 @@ class Request:
     sampling: Mapping[str, Any]
     schema: Mapping[str, Any] | None = None
     sample: int = 0
+    prompt: str = ""
 
     @property
     def model(self) -> str:
@@ -195,21 +214,30 @@ def _known(model: str, error: Exception) -> ModelError | RequestError:
 
 
 def read(message: AIMessage) -> Reply:
-    """A LangChain message as a reply."""
-    meta, extra = message.response_metadata, message.additional_kwargs
-    usage = message.usage_metadata
+    """A LangChain message as a reply, whichever provider it is of; ModelAPIError for one that broke off."""
+    meta, usage = message.response_metadata, message.usage_metadata
     details = usage.get("input_token_details", {}) if usage else {}
+    thought, text = apart(str(message.text))
     return Reply(
-        text=str(message.text),
-        reasoning=extra.get("reasoning_content") or "",
-        refusal=extra.get("refusal") or "",
-        finish_reason=meta.get("finish_reason") or "stop",
+        text=text,
+        reasoning=within(message) or thought,
+        refusal=message.additional_kwargs.get("refusal") or "",
+        finish_reason=_finish(meta),
         model=meta.get("model_name") or "",
         input_tokens=usage["input_tokens"] if usage else 0,
         output_tokens=usage["output_tokens"] if usage else 0,
         cached_tokens=details.get("cache_read") or 0,
         first_token=_first_token(meta.get("logprobs")),
     )
+
+
+def _finish(meta: Mapping[str, Any]) -> str:
+    said = str(meta.get("finish_reason") or meta.get("stop_reason") or "stop")
+    # Gemini says why after a colon.
+    reason = said.lower().partition(":")[0]
+    if reason in _BROKEN:
+        raise fault(ModelAPIError, f"{meta.get('model_name')}: the answer broke off: {reason}")
+    return _FINISHES.get(reason, said)
 
 
 def _first_token(logprobs: Any) -> dict[str, float]:

@@ -5,10 +5,11 @@ They carry `status_code` (int | None) and `retry_after` (seconds, float | None).
 
 from __future__ import annotations
 
-import math
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+import re
+from collections.abc import Mapping
+from typing import Any
 
+import orjson
 from langchain_core.exceptions import (
     ModelAPIError,
     ModelAuthenticationError,
@@ -20,6 +21,8 @@ from langchain_core.exceptions import (
     ModelRateLimitError,
     ModelTimeoutError,
 )
+
+from psyche.agents.waits import seconds_to_wait
 
 EXCERPT = 300
 """Characters of a server's text that an error quotes."""
@@ -35,19 +38,73 @@ _ERRORS: dict[int, type[ModelError]] = {
     429: ModelRateLimitError,
 }
 
+# An account without money answers like a busy server or like a bad request, but no waiting and no other record helps:
+# OpenAI, DashScope, Anthropic. What DashScope calls insufficient_quota is its limit per minute; its texts link to it.
+_PENNILESS = ("insufficient_quota", "Arrearage", "credit balance is too low")
+_PER_MINUTE = "#token-limit"
 
-def refusal(model: str, status: int, text: str, key: str = "", retry_after: str | None = None) -> ModelError:
+# Azure (twice), DashScope; OpenRouter has a field of its own, and Anthropic only words.
+_FILTERS = {"content_filter", "ResponsibleAIPolicyViolation", "data_inspection_failed", "DataInspectionFailed"}
+_FILTERED = "blocked by content filtering policy"
+
+# OpenAI, then Anthropic.
+_SAMPLING = ("temperature", "top_p", "seed")
+_UNSUPPORTED = ("unsupported_parameter", "unsupported_value")
+_DEPRECATED = re.compile(r"`?(temperature|top_p)`? is deprecated for this model")
+
+
+def refusal(model: str, status: int, text: str, key: str = "", headers: Mapping[str, str] | None = None) -> ModelError:
     """The error that an HTTP status means, with the start of the server's text and without the key."""
     fallback = ModelAPIError if status >= 500 else ModelInvalidRequestError
     kind = _ERRORS.get(status, fallback)
-    if status == 429 and "insufficient_quota" in text:
-        # An empty account answers like a busy server, but no waiting helps.
+    if status in (400, 429) and any(word in text for word in _PENNILESS) and _PER_MINUTE not in text:
         kind = ModelPermissionDeniedError
+    wait = seconds_to_wait(headers or {}, told(text))
     text = " ".join(text.split())
     if key:
         # Servers quote the wrong key back; hidden before the cut, which could leave half of it.
         text = text.replace(key, "***")
-    return fault(kind, f"{model}: HTTP {status}: {text[:EXCERPT]}", status, seconds_to_wait(retry_after))
+    return fault(kind, f"{model}: HTTP {status}: {text[:EXCERPT]}", status, wait)
+
+
+def told(text: str | bytes) -> dict[str, Any]:
+    """The `error` object of a body; empty where it has none. Gemini wraps it in a list."""
+    try:
+        body = orjson.loads(text)
+    except ValueError:
+        return {}
+    if isinstance(body, list) and body:
+        body = body[0]
+    error = body.get("error") if isinstance(body, dict) else None
+    return error if isinstance(error, dict) else {}
+
+
+def filtered(error: Mapping[str, Any]) -> str:
+    """What a content filter says in an error of HTTP 400 or 403; empty where the error is none of a filter's."""
+    inner = error.get("innererror")
+    codes = {str(part.get("code")) for part in (error, inner) if isinstance(part, dict)}
+    metadata = error.get("metadata")
+    flagged = isinstance(metadata, dict) and bool(metadata.get("reasons"))
+    said = str(error.get("message") or "content filter")
+    return said if flagged or codes & _FILTERS or _FILTERED in said else ""
+
+
+def inborn(error: Mapping[str, Any]) -> str:
+    """The setting of sampling that an error says this model does not take; empty where it says no such thing.
+
+    Reasoning models have a sampling of their own; which they are, no list of names knows for long.
+    """
+    if error.get("code") in _UNSUPPORTED and error.get("param") in _SAMPLING:
+        return str(error["param"])
+    found = _DEPRECATED.match(str(error.get("message")))
+    return found[1] if found else ""
+
+
+def unusable(model: str, error: Mapping[str, Any], key: str = "") -> ModelError:
+    """The error that a body of HTTP 200 holds in place of an answer, as OpenRouter sends it."""
+    code = error.get("code")
+    status = code if isinstance(code, int) and 400 <= code < 600 else 502
+    return refusal(model, status, orjson.dumps({"error": error}, default=str).decode(), key)
 
 
 def unreached(model: str, error: Exception) -> ModelError | None:
@@ -60,25 +117,6 @@ def unreached(model: str, error: Exception) -> ModelError | None:
             return fault(ModelConnectionError, f"{model}: {type(cause).__name__}: {cause}")
         cause = cause.__cause__
     return None
-
-
-def seconds_to_wait(header: str | None) -> float | None:
-    """The seconds that a Retry-After header asks for, be it a number or a date (RFC 9110, 10.2.3).
-
-    None where there is no header or it makes no sense, 0 for a date gone by.
-    """
-    if header is None:
-        return None
-    try:
-        seconds = float(header)
-    except ValueError:
-        try:
-            date = parsedate_to_datetime(header)
-        except (ValueError, OverflowError):
-            return None
-        aware = date if date.tzinfo else date.replace(tzinfo=UTC)
-        seconds = (aware - datetime.now(UTC)).total_seconds()
-    return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
 def fault(kind: type[ModelError], text: str, status: int | None = None, wait: float | None = None) -> ModelError:

@@ -1,23 +1,52 @@
-"""LangChain's class for OpenAI, made to answer and to fail as `CompatibleChat` does."""
+"""LangChain's class for OpenAI, and for Azure's OpenAI form, made to answer and to fail as `CompatibleChat` does."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import openai
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
-from langchain_core.exceptions import ModelAPIError
+from langchain_core.exceptions import ModelConnectionError
 from langchain_core.messages import BaseMessage
-from langchain_core.outputs import ChatResult
+from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_openai import ChatOpenAI
-from pydantic import SecretStr
+from pydantic import Field, PrivateAttr, SecretStr
 
-from psyche.agents.faults import refusal, unreached
+from psyche.agents.compatible import Posted, asked, completed
+from psyche.agents.faults import fault, unreached
+from psyche.agents.services import Service
 
 
 class OpenAIChat(ChatOpenAI):
-    """A cut-off answer keeps its text, and every failure is one of LangChain's neutral errors."""
+    """A model of OpenAI's: LangChain words the request, the SDK carries it, and what comes back is read by ourselves.
+
+    Their parsers lose the text of an answer that was cut off. Where the model is, its key and its timeout go by the
+    names that they have in `CompatibleChat`, and the errors are the same.
+    """
+
+    service: Service
+    openai_api_base: str = Field(alias="base_url")
+    openai_api_key: SecretStr = Field(alias="api_key")
+    request_timeout: float = Field(alias="timeout")
+    _inborn: set[str] = PrivateAttr(default_factory=set)
+
+    @property
+    def base_url(self) -> str:
+        return self.openai_api_base
+
+    @property
+    def api_key(self) -> SecretStr:
+        return self.openai_api_key
+
+    @property
+    def timeout(self) -> float:
+        return self.request_timeout
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self.root_async_client.close()
 
     async def _agenerate(
         self,
@@ -26,33 +55,19 @@ class OpenAIChat(ChatOpenAI):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        if "response_format" in kwargs:
-            # Past the SDK's parser, which turns an answer cut off into an error without the text.
-            kwargs["extra_body"] = {"response_format": kwargs.pop("response_format")}
-        try:
-            return await super()._agenerate(messages, stop, run_manager, **kwargs)
-        except openai.APIStatusError as error:
-            key = self.openai_api_key
-            hidden = key.get_secret_value() if isinstance(key, SecretStr) else ""
-            response = error.response
-            wait = response.headers.get("Retry-After")
-            # Without its cause, which may quote the key.
-            raise refusal(self.model_name, response.status_code, response.text, hidden, wait) from None
-        except openai.APIConnectionError as error:
-            # The SDK's transport calls a refused connection a timeout.
-            if found := unreached(self.model_name, error):
-                raise found from error
-            raise
-        except json.JSONDecodeError as error:
-            raise ModelAPIError(f"{self.model_name}: not a chat completion: {error}") from error
+        post = partial(self._post, messages, stop)
+        posted = await asked(post, self.service, kwargs, self._inborn)
+        message = completed(self.model, self.api_key.get_secret_value(), *posted)
+        return ChatResult(generations=[ChatGeneration(message=message)])
 
-    def _create_chat_result(
-        self, response: dict[str, Any] | openai.BaseModel, generation_info: dict[str, Any] | None = None
-    ) -> ChatResult:
+    async def _post(self, messages: list[BaseMessage], stop: list[str] | None, arguments: Mapping[str, Any]) -> Posted:
+        payload = self._get_request_payload(messages, stop=stop, **arguments)
         try:
-            result = super()._create_chat_result(response, generation_info)
-            if not result.generations:
-                raise LookupError("no choices")
-            return result
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
-            raise ModelAPIError(f"{self.model_name}: not a chat completion: {error}") from error
+            sent = await self.async_client.with_raw_response.create(**payload)
+            return sent.status_code, sent.content, sent.headers
+        except openai.APIStatusError as error:
+            return error.status_code, error.response.content, error.response.headers
+        except openai.APIConnectionError as error:
+            # The SDK's transport calls a connection that broke a timeout.
+            broken = fault(ModelConnectionError, f"{self.model}: the connection broke")
+            raise unreached(self.model, error) or broken from error

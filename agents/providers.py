@@ -4,9 +4,10 @@
     embedded:FILE.gguf           any other GGUF file
     ocr                          the embedded OCR, which reads the images of pages and nothing else
     vllm:MODEL@URL               a server of yours; also llamacpp, sglang, compatible
-    deepseek:MODEL               a public service; also dashscope; @URL names another address
-    openai:MODEL                 OpenAI, or @URL
+    ollama:MODEL                 a server of yours at its usual address; also lmstudio; @URL names another
+    openai:MODEL                 a public service; also deepseek and whatever else `services` lists; @URL likewise
     transformers:DIR             a trained model in a directory, in this process
+    offline:MODEL                a directory or a name of the hub, on vLLM without a server
     script:FILE.jsonl            answers from a file, for dry runs
     package.module:function      a function of yours that returns a LangChain chat model
     name:MODEL                   any provider that LangChain's init_chat_model knows
@@ -21,14 +22,11 @@ import importlib
 import os
 import re
 from difflib import get_close_matches
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import openai
 from langchain.chat_models import init_chat_model
 from langchain_core.language_models import BaseChatModel
-from langchain_openai import ChatOpenAI
 from pydantic import SecretStr, ValidationError
 from yarl import URL
 
@@ -36,23 +34,21 @@ from psyche.agents import transformers_chat, weights
 from psyche.agents.compatible import CompatibleChat
 from psyche.agents.embedded import EmbeddedChat, check
 from psyche.agents.embedded_ocr import OcrChat
-from psyche.agents.openai_chat import OpenAIChat
 from psyche.agents.scripted import script
+from psyche.agents.services import SERVICES, loopback
 from psyche.agents.transformers_chat import TransformersChat
+from psyche.agents.vllm_chat import VllmChat
 from psyche.corpus.errors import ProviderError, first_line
 from psyche.corpus.ocr import WEIGHTS
 
-_SELF_HOSTED = ("vllm", "llamacpp", "sglang", "compatible")
-_PUBLIC = {
-    "deepseek": ("https://api.deepseek.com/v1", "DEEPSEEK_API_KEY"),
-    "dashscope": ("https://dashscope.aliyuncs.com/compatible-mode/v1", "DASHSCOPE_API_KEY"),
-}
-_OTHERS = ("anthropic", "google_genai", "mistralai", "ollama", "openrouter")
-_KINDS = ("embedded", *_SELF_HOSTED, *_PUBLIC, "openai", "transformers", "script", *_OTHERS)
+_OTHERS = ("google_genai", "mistralai")
+_KINDS = ("embedded", *SERVICES, "transformers", "offline", "script", *_OTHERS)
 _FORMS = {kind: f"{kind}:MODEL" for kind in _KINDS}
-_FORMS |= {kind: f"{kind}:MODEL@URL" for kind in _SELF_HOSTED}
+_FORMS |= {kind: f"{kind}:MODEL@URL" for kind, service in SERVICES.items() if not service.address}
 _FORMS |= {"embedded": "embedded:FILE.gguf", "transformers": "transformers:DIR", "script": "script:FILE.jsonl"}
 _SPEC = re.compile(r"(?P<kind>[\w.-]+):(?P<name>.+?)(?:@(?P<url>https?://\S+))?")
+_OLLAMA_CLOUD = re.compile(r"[:-]cloud$")
+"""Models of this name run on Ollama's own machines, though a server here is asked for them."""
 _FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+:[A-Za-z_]\w*")
 
 
@@ -82,29 +78,24 @@ def connect(
             return OcrChat()
         case "transformers":
             return TransformersChat(path=_directory(parsed))
+        case "offline":
+            return VllmChat(model=str(_directory(parsed)) if Path(parsed.name).is_dir() else parsed.name)
         case "script":
             return script(Path(parsed.name))
-        case "openai":
-            return _openai(parsed, _key(spec, api_key_env or "OPENAI_API_KEY"), timeout, connections)
-        case kind if kind in _SELF_HOSTED or kind in _PUBLIC:
-            usual_url, usual_env = _PUBLIC.get(kind, (None, None))
-            env = api_key_env or usual_env
-            return CompatibleChat(
-                model=parsed.name,
-                base_url=_base(parsed.url or usual_url, spec),
-                api_key=_key(spec, env) if env else None,
-                timeout=timeout,
-                connections=connections,
-            )
+        case "anthropic":
+            return _claude(parsed, _key(spec, api_key_env or SERVICES["anthropic"].key), timeout)
+        case "openai" | "azure" as kind:
+            return _openai(parsed, _key(spec, api_key_env or SERVICES[kind].key), timeout, connections)
+        case kind if kind in SERVICES:
+            env = api_key_env or SERVICES[kind].key
+            return _served(parsed, _key(spec, env) if env else None, timeout, connections)
     return _integration(parsed, _key(spec, api_key_env) if api_key_env else None)
 
 
 async def disconnect(model: BaseChatModel) -> None:
     """Close what a model from `connect` holds open: connections, the embedded server."""
-    if isinstance(model, CompatibleChat | OcrChat | TransformersChat):
-        await model.aclose()
-    elif isinstance(model, ChatOpenAI) and model.http_async_client is not None:
-        await model.http_async_client.aclose()
+    if close := getattr(model, "aclose", None):
+        await close()
 
 
 def identity(spec: str) -> str:
@@ -122,9 +113,9 @@ def identity(spec: str) -> str:
             return f"embedded:{path.name}:{weights.digest(path)[:12]}"
         case "ocr":
             return f"ocr:{WEIGHTS}"
-        case "transformers":
+        case "transformers" | "offline" as kind if kind == "transformers" or Path(parsed.name).is_dir():
             path = _directory(parsed)
-            return f"transformers:{path.resolve().name}:{transformers_chat.digest(path)[:12]}"
+            return f"{kind}:{path.resolve().name}:{transformers_chat.digest(path)[:12]}"
         case "script":
             path = Path(parsed.name)
             return f"script:{path.name}:{hashlib.sha256(_bytes(path)).hexdigest()[:12]}"
@@ -136,17 +127,13 @@ def on_this_machine(spec: str) -> bool:
     if _FUNCTION.fullmatch(spec):
         return False
     parsed = _parse(spec)
-    if parsed.kind in ("embedded", "ocr", "transformers", "script"):
+    if parsed.kind in ("embedded", "ocr", "transformers", "offline", "script"):
         return True
-    host = URL(parsed.url).host if parsed.url else None
-    return host == "localhost" or (host is not None and _is_loopback(host))
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
+    service = SERVICES.get(parsed.kind)
+    if service is None or (parsed.kind == "ollama" and _OLLAMA_CLOUD.search(parsed.name)):
         return False
+    address = parsed.url or service.address
+    return bool(address) and loopback(address)
 
 
 def _parse(spec: str) -> _Spec:
@@ -174,17 +161,19 @@ def _key(spec: str, env: str) -> SecretStr:
     return SecretStr(key)
 
 
-def _base(url: str | None, spec: str) -> str:
-    if url is None:
-        form = f"{spec.partition('@')[0]}@http://HOST:PORT/v1"
-        raise ProviderError(f"{spec} needs an address that begins with http:// or https://: {form}")
+def _base(spec: _Spec) -> str:
+    service = SERVICES[spec.kind]
+    url = spec.url or service.address
+    if not url:
+        form = f"{spec.text.partition('@')[0]}@http://HOST:PORT{service.path}"
+        raise ProviderError(f"{spec.text} needs an address that begins with http:// or https://: {form}")
     try:
         parsed = URL(url)
     except ValueError as error:
-        raise ProviderError(f"{spec}: {url} is not an address: {error}") from error
+        raise ProviderError(f"{spec.text}: {url} is not an address: {error}") from error
     if not parsed.host:
-        raise ProviderError(f"{spec}: {url} is not an address: it names no host")
-    return str(parsed / "v1" if parsed.path == "/" else parsed).rstrip("/")
+        raise ProviderError(f"{spec.text}: {url} is not an address: it names no host")
+    return str(parsed).rstrip("/") + (service.path if parsed.path == "/" else "")
 
 
 def _gguf(spec: _Spec) -> Path:
@@ -201,17 +190,52 @@ def _directory(spec: _Spec) -> Path:
     return path
 
 
-def _openai(spec: _Spec, key: SecretStr, timeout: float, connections: int) -> BaseChatModel:
-    # The SDK's own pool slows down with each open connection. The type of its limits belongs to
-    # httpx or httpx2, by the SDK's major version.
-    limits = type(openai.DEFAULT_CONNECTION_LIMITS)(max_connections=connections)
-    return OpenAIChat(
+def _served(spec: _Spec, key: SecretStr | None, timeout: float, connections: int) -> BaseChatModel:
+    return CompatibleChat(
         model=spec.name,
-        base_url=_base(spec.url, spec.text) if spec.url else None,
+        base_url=_base(spec),
+        service=SERVICES[spec.kind],
         api_key=key,
         timeout=timeout,
+        connections=connections,
+    )
+
+
+def _openai(spec: _Spec, key: SecretStr, timeout: float, connections: int) -> BaseChatModel:
+    # They take half a second to import.
+    import openai
+
+    from psyche.agents.openai_chat import OpenAIChat
+
+    base = _base(spec)
+    # The SDK's own pool slows down with each open connection. The type of its limits belongs to
+    # httpx or httpx2, by the SDK's major version. A redirect is refused: it would carry the texts to another host.
+    client = openai.DefaultAioHttpClient(
+        limits=type(openai.DEFAULT_CONNECTION_LIMITS)(max_connections=connections),
+        follow_redirects=False,
+        trust_env=not loopback(base),
+    )
+    return OpenAIChat(
+        model=spec.name,
+        service=SERVICES[spec.kind],
+        base_url=base,
+        api_key=key,
+        timeout=timeout,
+        temperature=None,
         max_retries=0,
-        http_async_client=openai.DefaultAioHttpClient(limits=limits),
+        use_responses_api=False,
+        http_async_client=client,
+        openai_proxy=None,
+    )
+
+
+def _claude(spec: _Spec, key: SecretStr, timeout: float) -> BaseChatModel:
+    try:
+        from psyche.agents.anthropic_chat import AnthropicChat
+    except ImportError as error:
+        raise ProviderError(f"{spec.text} needs more: pip install 'psyche-synth[anthropic]'") from error
+    return AnthropicChat(
+        model_name=spec.name, base_url=_base(spec), api_key=key, timeout=timeout, max_retries=0, stop=None
     )
 
 
@@ -232,7 +256,6 @@ def _integration(spec: _Spec, key: SecretStr | None) -> BaseChatModel:
     given: dict[str, Any] = {"api_key": key} if key else {}
     try:
         model: BaseChatModel = init_chat_model(spec.name, model_provider=spec.kind, **given)
-        return model
     except ImportError as error:
         # LangChain's text says which package to install.
         raise ProviderError(f"{spec.text}: {error}") from error
@@ -241,6 +264,9 @@ def _integration(spec: _Spec, key: SecretStr | None) -> BaseChatModel:
         raise ProviderError(f"{spec.text}: cannot be set up: {wrong}") from error
     except ValueError as error:
         raise ProviderError(f"{spec.text}: unknown provider {spec.kind!r}{_kinds(spec.kind)}") from error
+    if spec.url:
+        raise ProviderError(f"{spec.text}: {spec.kind} takes no address; try compatible:{spec.name}@{spec.url}")
+    return model
 
 
 def _bytes(path: Path) -> bytes:

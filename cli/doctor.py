@@ -6,17 +6,15 @@ import asyncio
 import importlib.util
 import shutil
 import sys
-import time
 from importlib.metadata import version
 from pathlib import Path
 
-from langchain_core.exceptions import ModelError
 from rich.markup import escape
 
 from psyche.agents import weights
-from psyche.agents.exchange import Request, close_models, deliver
-from psyche.cli.terminal import console
-from psyche.corpus.errors import PsycheError
+from psyche.agents.probe import covered
+from psyche.cli.providers import probed, remedies
+from psyche.cli.terminal import console, tame
 from psyche.engine.runfile import RunFile, load_run_file
 from psyche.engine.sources import source_files
 
@@ -41,7 +39,7 @@ def doctor_command(run_file: Path | None) -> int:
         files = source_files(run, run_file.parent)
         sound.append(_say(True, f"{len(files)} source files", ""))
         _extras()
-        sound += asyncio.run(_models(run))
+        sound += _models(run)
     return 0 if all(sound) else 1
 
 
@@ -61,21 +59,16 @@ def _extras() -> None:
             console.print(f"--  {what} are not read: pip install 'psyche-synth[{name}]'", soft_wrap=True, markup=False)
 
 
-async def _models(run: RunFile) -> list[bool]:
-    """One tiny call to each model that the run file names."""
+def _models(run: RunFile) -> list[bool]:
+    """Whether the models that the run file names answer, and what to set of those that do."""
     sound = []
-    for name, section in run.models.items():
-        message = {"role": "user", "content": "回答一个字：好"}
-        request = Request("doctor", section.endpoint(), (message,), {"max_tokens": 16})
-        began = time.monotonic()
-        try:
-            await deliver(request)
-        except (ModelError, PsycheError) as error:
-            sound.append(_say(False, f"models.{name}: {section.connect}", str(error)))
-        else:
-            seconds = time.monotonic() - began
-            sound.append(_say(True, f"models.{name}: {section.connect} answered in {seconds:.1f} s", ""))
-    await close_models()
+    for name, found in asyncio.run(probed(run.models)).items():
+        model = run.models[name]
+        told = f"models.{name}: {covered(model.connect)}"
+        answered = "" if found.fault else f" answered in {found.seconds:.1f} s"
+        sound.append(_say(not found.fault, told + answered, tame(found.fault)))
+        for remedy in remedies(name, model, found) if answered else ():
+            console.print(f"--  {remedy}", soft_wrap=True, markup=False)
     return sound
 
 

@@ -25,10 +25,13 @@ app = typer.Typer(
 )
 model = typer.Typer(help="The embedded language model.", no_args_is_help=True)
 app.add_typer(model, name="model")
+prompt = typer.Typer(help="What agents are told, and what they say when told otherwise.", no_args_is_help=True)
+app.add_typer(prompt, name="prompt")
 app.add_typer(train.app, name="train")
 
 Verdict = Literal["accept", "edit", "reject"]
 RunFileArgument = Annotated[Path, typer.Argument(metavar="RUN.toml", help="The run file.")]
+AgentArgument = Annotated[str, typer.Argument(metavar="AGENT", help="An agent's name, as in [roles.AGENT].")]
 RunOption = Annotated[
     Path | None,
     typer.Option("--run", metavar="DIR", help="The run's directory; the latest in runs/ by default."),
@@ -171,6 +174,30 @@ def rank(
 
 
 @app.command()
+def optimise(
+    agent: Annotated[str, typer.Argument(metavar="AGENT", help="Whose prompt.")],
+    data: Annotated[
+        str, typer.Option(metavar="FILE", help="Labelled rows, or the questions of a benchmark, NAME:PATH.")
+    ],
+    method: Annotated[Literal["gepa", "mipro", "bootstrap"], typer.Option("--with", help="The optimiser.")] = "gepa",
+    model: Annotated[
+        str, typer.Option(metavar="CONNECT", help="Who plays the agent: a model, or the roles of a RUN.toml.")
+    ] = "embedded",
+    reflect: Annotated[
+        str | None, typer.Option(metavar="CONNECT", help="Who writes instructions; the same model by default.")
+    ] = None,
+    language: Annotated[Literal["zh", "en"], typer.Option(help="Which of the agent's prompts.")] = "zh",
+    plays: Annotated[int, typer.Option(min=1, help="Plays of the search, about; the test part comes on top.")] = 200,
+    cases: Annotated[int, typer.Option(min=1, help="Rows to take at most, drawn by their ids.")] = 200,
+    to: Annotated[Path, typer.Option(metavar="DIR", help="Where the tuned prompt goes.")] = Path("tuned"),
+) -> None:
+    """Make an agent's prompt better on labelled data; what does not beat the plain one is not written."""
+    from psyche.cli.optimise import optimise_command
+
+    raise typer.Exit(optimise_command(agent, data, method, model, reflect, language, plays, cases, to))
+
+
+@app.command()
 def clean(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A file with text.")],
     diff: Annotated[bool, typer.Option("--diff", help="Show what is changed instead, and count it.")] = False,
@@ -208,6 +235,14 @@ def forget(
 
 
 @app.command()
+def providers(run_file: RunFileArgument) -> None:
+    """Ask each model of a run file a few words: does it answer, in the shape that is asked for, at what price."""
+    from psyche.cli.providers import providers_command
+
+    raise typer.Exit(providers_command(run_file))
+
+
+@app.command()
 def doctor(
     run_file: Annotated[Path | None, typer.Argument(metavar="[RUN.toml]")] = None,
 ) -> None:
@@ -215,6 +250,58 @@ def doctor(
     from psyche.cli.doctor import doctor_command
 
     raise typer.Exit(doctor_command(run_file))
+
+
+@prompt.command()
+def show(
+    agent: AgentArgument,
+    record: Annotated[
+        str | None, typer.Option("--record", metavar="ID", help="A record's id, or its beginning; else the prompt.")
+    ] = None,
+    run: RunOption = None,
+    file: Annotated[
+        Path | None, typer.Option("--with", metavar="FILE", help="By this prompt file, or .tuned.json, instead.")
+    ] = None,
+    language: Annotated[Literal["zh", "en"], typer.Option(help="Without a record, the prompt in it.")] = "zh",
+) -> None:
+    """The exact messages that an agent would be sent for a record; nothing is spent."""
+    from psyche.cli.prompt import show_command
+
+    show_command(agent, record, run, file, language)
+
+
+@prompt.command("try")
+def try_prompt(
+    agent: AgentArgument,
+    record: Annotated[str, typer.Option("--record", metavar="ID", help="A record's id, or its beginning.")],
+    file: Annotated[Path, typer.Option("--with", metavar="FILE", help="An edited prompt file, or a .tuned.json.")],
+    run: RunOption = None,
+    times: Annotated[int, typer.Option(min=1, metavar="N", help="Answers of each, to see what is chance.")] = 1,
+) -> None:
+    """A record's answer by the prompt as it is and as it was edited, side by side; the run stays as it is."""
+    from psyche.cli.prompt import try_command
+
+    try_command(agent, record, run, file, times)
+
+
+@app.command()
+def serve(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A folder, what `psyche train` left, or a hub's name.")],
+    passed: Annotated[
+        list[str] | None, typer.Argument(metavar="[-- OPTION...]", help="For vLLM, as it stands.", show_default=False)
+    ] = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Where it listens, on 127.0.0.1.")] = 8000,
+    adapters: Annotated[
+        list[str] | None, typer.Option("--adapter", metavar="NAME=DIR", help="A LoRA adapter to it; may be repeated.")
+    ] = None,
+    python: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The Python that has vLLM; this one by default.")
+    ] = None,
+) -> None:
+    """Serve a model by vLLM, and print what to write into the run file."""
+    from psyche.cli.serve import serve_command
+
+    serve_command(model, port, adapters or (), python, passed or ())
 
 
 @model.command()

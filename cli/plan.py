@@ -27,14 +27,15 @@ def plan_command(run_file: Path) -> None:
     for one in estimates:
         cost = "no price" if one.cost is None else f"{one.cost:.2f}"
         figures = (one.calls, one.input_tokens, one.output_tokens)
-        table.add_row(one.agent, *(f"{n:,}" for n in figures), cost, duration(one.hours * 3600))
+        time = "in batches" if one.hours is None else duration(one.hours * 3600)
+        table.add_row(one.agent, *(f"{n:,}" for n in figures), cost, time)
     priced = [one.cost for one in estimates if one.cost is not None]
     totals = [
         sum(column)
         for column in zip(*((one.calls, one.input_tokens, one.output_tokens) for one in estimates), strict=True)
     ]
     total_cost = f"{sum(priced):.2f}" if len(priced) == len(estimates) else "no price"
-    hours = sum(one.hours for one in estimates)
+    hours = sum(one.hours or 0 for one in estimates)
     table.add_row("all", *(f"{n:,}" for n in totals), total_cost, duration(hours * 3600), style="bold")
     console.print(table)
     known = (directory / "run.db").is_file()

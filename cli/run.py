@@ -9,6 +9,7 @@ from psyche.cli.progress import listen, watched
 from psyche.cli.terminal import console, show_export, show_ledger, unreadable
 from psyche.engine import lock
 from psyche.engine.archive import Archive
+from psyche.engine.batch_table import outstanding
 from psyche.engine.database import Database
 from psyche.engine.export import Export
 from psyche.engine.runfile import RunFile, load_run_file
@@ -38,7 +39,12 @@ async def _run(run: RunFile, run_file: Path, database: Database) -> Scheduler:
     scheduler = Scheduler(run, run_file.parent, database, tally)
     listen(scheduler)
     async with watched(tally):
-        await scheduler.go()
+        try:
+            await scheduler.go()
+        finally:
+            if out := outstanding(database):
+                told = f"{len(out)} batches go on at the provider; the same command takes them up"
+                console.print(told, soft_wrap=True)
     return scheduler
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from psyche.corpus.records import (
     before,
 )
 from psyche.engine.archive import Archive
+from psyche.engine.batch_table import outstanding
 from psyche.engine.database import Database
 from psyche.engine.export import Export
 from psyche.engine.holdout import remembered
@@ -49,11 +51,15 @@ def status_command(run: Path | None) -> None:
         route = route_of(archive, directory)
         ledger = Ledger.of(database, route)
         spent = Journal(database).spent()
+        out = outstanding(database)
         unreadable(archive, route)
     console.print(f"{directory}: {'complete' if ledger.complete else 'not finished'}", markup=False)
     show_ledger(ledger)
     for what, count in sorted(ledger.repairs.items()):
         console.print(f"mended while reading: {what} {count}", style="dim")
+    for batch in out:
+        since = time.strftime("%Y-%m-%d %H:%M", time.localtime(batch.at))
+        console.print(f"batch {batch.id} at {batch.model}: {batch.requests} requests since {since}", markup=False)
     if spent:
         console.print(f"cost {spent:.4f}")
 
@@ -148,7 +154,7 @@ def one(archive: Archive, prefix: str) -> str:
 def _ancestors(archive: Archive, record: Record) -> list[Record]:
     """What a record was made from, oldest first."""
     made_of = before(record)
-    if made_of is None and isinstance(record, Brief | Question) and record.origin.parent:
+    if made_of is None and isinstance(record, Brief | Question | Post | Dialogue) and record.origin.parent:
         made_of = archive.load(record.origin.parent)
     return [*_ancestors(archive, made_of), made_of] if made_of else []
 
@@ -255,7 +261,9 @@ def _tell_call(stage: str, call: Call) -> None:
     console.rule(Text(f"{stage} · {call.role} · {call.model}"), align="left")
     sampling: dict[str, Any] = call.request["sampling"]
     drawn = ", ".join(f"{name} {value}" for name, value in sampling.items())
-    console.print(f"call {call.key[:16]}, sample {call.request['sample']}, {drawn}", style="dim")
+    # Calls on record from before prompts were named have none.
+    told = f"prompt {digest[:8]}, " if (digest := call.request.get("prompt")) else ""
+    console.print(f"call {call.key[:16]}, {told}sample {call.request['sample']}, {drawn}", style="dim")
     for message in call.request["messages"]:
         console.print(f"[bold]{message['role']}[/bold]")
         console.print(escape(tame(message["content"])), soft_wrap=True)

@@ -18,6 +18,7 @@ def card(
     rows: Mapping[str, int],
     census: Mapping[Place, int],
     models: Mapping[str, Mapping[str, str]],
+    prompts: Mapping[str, str],
     stamp: Mapping[str, Any],
     people: Sequence[str],
     *,
@@ -61,7 +62,7 @@ def card(
         "",
         "## Who wrote it",
         "",
-        *_casts(models),
+        *_casts(models, prompts),
         "## Loss ledger",
         "",
         f"| stage | {' | '.join(COLUMNS)} |",
@@ -88,11 +89,12 @@ def _decontaminated(stamp: Mapping[str, Any]) -> str:
     )
 
 
-def _casts(models: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+def _casts(models: Mapping[str, Mapping[str, str]], prompts: Mapping[str, str]) -> Iterator[str]:
     for cast, speakers in models.items():
         yield from ("Sources that had to stay on local machines:", "") if cast == "local" else ()
-        yield from ("| agent | model |", "|---|---|")
-        yield from (f"| {agent} | {model} |" for agent, model in speakers.items())
+        yield from ("| agent | model | prompt |", "|---|---|---|")
+        for agent, model in speakers.items():
+            yield f"| {agent} | {model} | {prompts.get(agent.partition(' ')[0], '')} |"
         yield ""
 
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, get_args
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from psyche.agents.agent import Role
 from psyche.agents.exchange import Endpoint
 from psyche.agents.providers import on_this_machine
+from psyche.agents.services import Structured, service
+from psyche.corpus.records import Language
 from psyche.engine.settings import RUNTIME, Section, meant
+from psyche.prompts.prompt import Prompt
+from psyche.prompts.tuned import own
 
-LOGPROBS = ("embedded", "transformers", "vllm", "llamacpp", "sglang")
-"""Kinds of provider whose servers give log-probabilities without being asked twice."""
+BATCHING = ("openai", "azure", "dashscope", "anthropic", "compatible")
+"""Kinds of provider with a batch API; of the last, it depends on the server."""
 
 
 class Price(Section):
@@ -27,15 +32,24 @@ class ModelSection(Section):
     """A model that roles can name; see `psyche.agents.providers` for the forms of `connect`."""
 
     connect: str
-    structured: Literal["json_schema", "json_object", "prompt"] = "json_schema"
+    structured: Structured | None = None
     logprobs: bool | None = None
     # Whom this casts in which role is part of the fingerprints, so that this itself need not be.
     local: Annotated[bool | None, RUNTIME] = None
     price: Annotated[Price | None, RUNTIME] = None
+    batch: Annotated[bool, RUNTIME] = False
     in_flight: Annotated[int, Field(gt=0), RUNTIME] = 16
     attempts: Annotated[int, Field(gt=0), RUNTIME] = 6
     timeout: Annotated[float, Field(gt=0, allow_inf_nan=False), RUNTIME] = 600.0
     api_key_env: Annotated[str | None, RUNTIME] = None
+
+    @field_validator("batch")
+    @classmethod
+    def _takes_batches(cls, value: bool, info: ValidationInfo) -> bool:
+        kind = info.data.get("connect", "").partition(":")[0]
+        if value and kind not in BATCHING:
+            raise ValueError(f"{kind} takes no batches; {', '.join(BATCHING)} do")
+        return value
 
     @property
     def is_local(self) -> bool:
@@ -44,11 +58,11 @@ class ModelSection(Section):
 
     def endpoint(self) -> Endpoint:
         """The plain values that agents need."""
-        kind = self.connect.partition(":")[0]
+        usual = service(self.connect)
         return Endpoint(
             connect=self.connect,
-            structured=self.structured,
-            logprobs=kind in LOGPROBS if self.logprobs is None else self.logprobs,
+            structured=self.structured or usual.structured,
+            logprobs=usual.logprobs if self.logprobs is None else self.logprobs,
             api_key_env=self.api_key_env,
             timeout=self.timeout,
         )
@@ -59,13 +73,27 @@ OCR = ModelSection(connect="ocr", in_flight=1, attempts=1)
 
 
 class RoleSection(Section):
-    """How an agent samples. What is left out is taken from `[roles.default]`."""
+    """How an agent samples. What is left out is taken from `[roles.default]`.
+
+    `prompts` is a directory, relative to the file: what it has for an agent takes the place of ours.
+    """
 
     model: str | None = None
     temperature: Annotated[float | None, Field(ge=0, le=2)] = None
     top_p: Annotated[float | None, Field(gt=0, le=1)] = None
     max_tokens: Annotated[int | None, Field(gt=0)] = None
     seed: int | None = None
+    prompts: str | None = None
+
+    @field_validator("prompts")
+    @classmethod
+    def _there(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None:
+            return None
+        directory = Path((info.context or {}).get("base", ""), value)
+        if not directory.is_dir():
+            raise ValueError(f"{directory} is no directory")
+        return str(directory)
 
 
 class Cast(Section):
@@ -81,6 +109,8 @@ class Cast(Section):
             if role != "default" and role not in agents:
                 raise ValueError(f"roles: no agent is called {role!r}{meant(role, agents)}")
             self.known_model(f"roles.{role}", section.model)
+        for agent in agents:
+            self.prompts(agent)
         if self.budget is not None:
             unpriced = [name for name, model in self.models.items() if model.price is None]
             if unpriced:
@@ -90,6 +120,19 @@ class Cast(Section):
         """ValueError where a name is given and no model has it."""
         if name is not None and name not in self.models:
             raise ValueError(f"{place}: no model is called {name!r}{meant(name, self.models)}")
+
+    def home(self, agent: str) -> Path | None:
+        """Where the prompt files of an agent are that is not ours."""
+        return None
+
+    def prompts(self, agent: str) -> tuple[Prompt, ...]:
+        """The prompts of yours for an agent; ValueError for a file that cannot be used."""
+        section = self.roles.get(agent, RoleSection())
+        directory = section.prompts or self.roles.get("default", RoleSection()).prompts
+        if directory is None:
+            return ()
+        found = [own(Path(directory), agent, language, self.home(agent)) for language in get_args(Language)]
+        return tuple(prompt for prompt in found if prompt)
 
     @property
     def locals(self) -> list[str]:
@@ -105,6 +148,7 @@ class Cast(Section):
         default = self.roles.get("default", RoleSection())
         chosen = default.model_dump(exclude_none=True) | own.model_dump(exclude_none=True)
         named = chosen.pop("model", None)
+        chosen["prompts"] = self.prompts(agent)
         name = model or named or next(iter(self.models))
         if local and name not in self.locals:
             name = self.locals[0]

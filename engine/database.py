@@ -21,7 +21,7 @@ from typing import Any, Self
 from psyche.corpus.errors import BusyError, InputError, StorageError
 
 Statement = tuple[str, Sequence[Any]]
-VERSION = 1
+VERSION = 2
 BATCH, LINGER = 256, 0.003
 
 SCHEMA = """
@@ -48,6 +48,11 @@ CREATE TABLE IF NOT EXISTS call (
     reply BLOB NOT NULL, input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,
     cached_tokens INTEGER NOT NULL, cost REAL NOT NULL, seconds REAL NOT NULL,
     attempts INTEGER NOT NULL, at REAL NOT NULL, sha256 BLOB NOT NULL) WITHOUT ROWID;
+
+-- batches, from before they are handed in until all that came of them is on record; since version 2
+CREATE TABLE IF NOT EXISTS batch (
+    number INTEGER PRIMARY KEY, nonce TEXT NOT NULL, model TEXT NOT NULL, id TEXT,
+    keys TEXT NOT NULL, at REAL NOT NULL);
 """
 
 
@@ -181,7 +186,8 @@ def _prepare(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     connection = _open(path)
     connection.execute("PRAGMA journal_mode=WAL")
-    if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
+    if connection.execute("PRAGMA user_version").fetchone()[0] < VERSION:
+        # A new file, or one of an earlier version, which lacks tables and nothing else.
         connection.executescript(SCHEMA)
         connection.execute(f"PRAGMA user_version={VERSION}")
     problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
@@ -192,7 +198,7 @@ def _prepare(path: Path) -> None:
 
 def _check_version(connection: sqlite3.Connection, path: Path) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version != VERSION:
+    if not 1 <= version <= VERSION:
         raise StorageError(
             f"{path}: written by another version of psyche (schema {version}, ours is {VERSION});"
             " use that version, or a new run directory"

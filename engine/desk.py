@@ -6,11 +6,14 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 
 from langsmith.run_helpers import tracing_context
 
 from psyche.agents.exchange import Carrier, Reply, Request, deliver
+from psyche.agents.providers import identity
 from psyche.corpus.errors import BudgetError, PrivacyError, PsycheError
+from psyche.engine.batches import MOST, Batches
 from psyche.engine.cast import OCR, Cast, Price
 from psyche.engine.journal import Journal
 from psyche.engine.lane import Lane
@@ -40,12 +43,20 @@ class Desk:
         models = [("ocr", OCR), *run.models.items()]
         self._prices = {model.endpoint(): model.price for _, model in models}
         self._lanes = {
-            model.endpoint(): Lane(name, in_flight=model.in_flight, attempts=model.attempts) for name, model in models
+            model.endpoint(): Lane(name, in_flight=MOST if model.batch else model.in_flight, attempts=model.attempts)
+            for name, model in models
         }
         self._local = {model.endpoint() for _, model in models if model.is_local}
         self._budget = Budget(run.budget, journal.spent())
         self._asking: dict[str, asyncio.Task[Reply]] = {}
         self._open = True
+        batched = {identity(model.connect): (name, model) for name, model in models if model.batch}
+        self._batched = {model.endpoint() for _, model in models if model.batch}
+        # One for all names that a model goes by: equal requests to it share a batch.
+        self._batches = {
+            known: Batches(name, model.endpoint(), model.attempts, journal.database, self.admit)
+            for known, (name, model) in batched.items()
+        }
 
     def carrier(self, calls: list[str], *, stays: bool = False) -> Carrier:
         """A carrier for one record: the keys of its calls are appended to `calls` in their order.
@@ -68,10 +79,14 @@ class Desk:
         self._open = False
         for lane in self._lanes.values():
             lane.closing.set()
+        for batches in self._batches.values():
+            batches.close()
 
     async def settle(self) -> None:
-        """Wait until every call in flight is on disk."""
+        """Wait until every call in flight is on disk; a batch that is out goes on without us."""
         await asyncio.gather(*self._asking.values(), return_exceptions=True)
+        for batches in self._batches.values():
+            await batches.settle()
 
     async def carry(self, request: Request) -> Reply:
         """The journal's reply, or a new one that is on disk before it is returned.
@@ -122,10 +137,11 @@ class Desk:
             self._tally.in_flight += 1
             began, sent = time.monotonic(), sent + 1
             try:
+                keep = partial(self._keep, request, began, sent)
+                if request.endpoint in self._batched:
+                    return await self._batches[request.model].ask(request, keep)
                 reply = await deliver(request)
-                cost = _cost(price, reply)
-                self._budget.spent += cost
-                await self._journal.keep(request, reply, cost=cost, seconds=time.monotonic() - began, attempts=sent)
+                await keep(reply)
                 return reply
             finally:
                 self._tally.in_flight -= 1
@@ -134,6 +150,11 @@ class Desk:
         reply, tries = await self._lanes[request.endpoint].send(paid)
         self._count(reply, _cost(price, reply), tries)
         return reply
+
+    async def _keep(self, request: Request, began: float, sent: int, reply: Reply) -> None:
+        cost = _cost(self._prices[request.endpoint], reply)
+        self._budget.spent += cost
+        await self._journal.keep(request, reply, cost=cost, seconds=time.monotonic() - began, attempts=sent)
 
     def _count(self, reply: Reply, cost: float, tries: int) -> None:
         tally = self._tally

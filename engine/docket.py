@@ -20,7 +20,7 @@ from psyche.corpus.errors import InputError
 from psyche.corpus.records import Decision, Proposal, origin
 from psyche.corpus.revision import revised
 from psyche.engine.archive import Archive, Result
-from psyche.engine.stages import STAGES, Route
+from psyche.engine.stages import Route
 
 CHAIN = "decisions"
 """The chain that every decision enters."""
@@ -95,8 +95,8 @@ class Docket:
         """The results that wait for this reviewer; their proposals stay on disk."""
         return [
             result
-            for stage in STAGES
-            for result in self._archive.held(route.chains[stage.name], route.fingerprints[stage.name])
+            for stage, fingerprint in route.fingerprints.items()
+            for result in self._archive.held(route.chains[stage], fingerprint)
             if not self.ruling(result.outputs[0]) and reviewer not in self._said.get(result.outputs[0], {})
         ]
 

@@ -1,18 +1,24 @@
-"""The pipeline as Mermaid charts: `python -m psyche.engine.drawing` prints those of README.md and docs/graphs.md."""
+"""The pipeline as Mermaid charts: `python -m psyche.engine.drawing` prints those of README.md and docs/graphs.md.
+
+With a run file it prints the pipeline of that, with the stages of the user's own.
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-from psyche.corpus.records import Brief, Post, Question
-from psyche.engine.stages import FOLLOWING, STAGES
+from psyche.engine.runfile import load_run_file
+from psyche.engine.score import Score
+from psyche.engine.stages import STAGES, called
 from psyche.graphs import reply
 
 SOURCES = (
-    ("textbooks", "textbooks, topics", Brief),
-    ("banks", "question banks", Question),
-    ("posts", "posts, dialogues", Post),
+    ("textbooks", "textbooks, topics", "brief"),
+    ("banks", "question banks", "question"),
+    ("posts", "posts, dialogues", "post"),
 )
 SPLITS = {
     "select": ("sft", "grpo", "suspects"),
@@ -25,15 +31,17 @@ SPLITS = {
 }
 
 
-def score() -> str:
+def chart(score: Score) -> str:
     """The stages: what they take from which sources, what they hand on, and the files of the export."""
     lines = ["flowchart LR"]
     for name, label, kind in SOURCES:
-        lines += [f'  {name}[("{label}")] --> {stage.name}' for stage in FOLLOWING["read"] if kind in stage.takes]
-    for stage in STAGES:
-        for after in FOLLOWING[stage.name]:
-            passed = ", ".join(kind.__name__ for kind in stage.gives if kind in after.takes)
-            lines.append(f"  {stage.name} -->|{passed}| {after.name}")
+        lines += [f'  {name}[("{label}")] --> {way[2]}' for way in score.ways if way[:2] == ("read", kind)]
+    for stage in score.stages:
+        for after in (one.name for one in score.stages):
+            given = [kind for kind in stage.gives if (stage.name, called(kind), after) in score.ways]
+            lines += [f"  {stage.name} -->|{', '.join(kind.__name__ for kind in given)}| {after}"] if given else []
+        if stage not in STAGES and any((way[0], way[2]) == (stage.name, "export") for way in score.ways):
+            lines.append(f'  {stage.name} --> export[("export")]')
     for before, files in SPLITS.items():
         lines += [f'  {before} --> {file}_jsonl[("{file}.jsonl")]' for file in files]
     return "\n".join(lines)
@@ -66,4 +74,5 @@ def _drawn(graph: Any) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    print(score(), page(), sep="\n\n")  # noqa: T201
+    of = [load_run_file(Path(word)).score for word in sys.argv[1:]]
+    print(*map(chart, of) if of else (chart(Score()), page()), sep="\n\n")  # noqa: T201

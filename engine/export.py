@@ -57,6 +57,7 @@ class Export:
         self._held = held
         self._docket = Docket.of(archive)
         self._models: dict[str, dict[str, str]] = archive.note("models") or {}
+        self._prompts: dict[str, str] = archive.note("prompts") or {}
 
     def write(self, target: Path, *, private: bool = False) -> list[Written]:
         """Write what may be published, or what may not, with a card and a manifest, into a directory.
@@ -74,7 +75,8 @@ class Export:
             counts = {file.name: file.rows or 0 for file in written}
             census = self._places(private)
             people = self._people(private)
-            text = card(self._name, self._ledger, counts, census, self._models, self._stamp, people, private=private)
+            who = self._models, self._prompts
+            text = card(self._name, self._ledger, counts, census, *who, self._stamp, people, private=private)
             written.append(write(target / "README.md", [text]))
             manifest = {"files": listing(written), "decontamination": self._stamp}
             write(target / "manifest.json", [orjson.dumps(manifest, option=orjson.OPT_INDENT_2).decode()])
@@ -149,9 +151,10 @@ class Export:
                 yield from (one for one in triaged if isinstance(one.subject, kind))
             case "crisis.jsonl":
                 yield from (one for one in self._triaged() if one.risk.level == "high")
-                held = (result for stage in ("triage", "counsel", "chain") for result in self._waiting(stage))
+                held = (result for stage in self._route.fingerprints for result in self._waiting(stage))
                 kept = (self._archive.load(one.outputs[0]) for one in held)
-                yield from (one for one in kept if _of(one).risk.level == "high")
+                people = (one for one in kept if isinstance(one, Assessment | Session | Chain))
+                yield from (one for one in people if _of(one).risk.level == "high")
 
     def _made(self, kind: type[Kept]) -> Iterator[Kept]:
         return self._archive.entries(self._route.chains["export"], kind)

@@ -40,11 +40,11 @@ class Journal:
     """The `call` table of a run database."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self.database = database
 
     def find(self, key: str) -> Reply | None:
         """The recorded reply, if there is one and its bytes are intact; a damaged one is asked for anew."""
-        rows = self._database.read("SELECT reply, sha256 FROM call WHERE key = ?", (key,))
+        rows = self.database.read("SELECT reply, sha256 FROM call WHERE key = ?", (key,))
         if not rows or hashlib.sha256(rows[0][0]).digest() != rows[0][1]:
             return None
         return Reply(**orjson.loads(_UNPACK.decompress(rows[0][0])))
@@ -56,6 +56,7 @@ class Journal:
             "sampling": request.sampling,
             "schema": request.schema,
             "sample": request.sample,
+            "prompt": request.prompt,
         }
         packed = _PACK.compress(orjson.dumps(reply))
         values = (
@@ -74,14 +75,14 @@ class Journal:
             hashlib.sha256(packed).digest(),
         )
         marks = ",".join("?" * len(values))
-        await self._database.write((f"INSERT OR REPLACE INTO call VALUES ({marks})", values))
+        await self.database.write((f"INSERT OR REPLACE INTO call VALUES ({marks})", values))
 
     def calls(self, keys: list[str]) -> list[Call]:
         """The calls with these keys, in this order; keys without a row are left out."""
         found = []
         columns = "key, role, model, request, reply, cost, seconds, attempts"
         for key in keys:
-            for row in self._database.read(f"SELECT {columns} FROM call WHERE key = ?", (key,)):
+            for row in self.database.read(f"SELECT {columns} FROM call WHERE key = ?", (key,)):
                 try:
                     request = orjson.loads(_UNPACK.decompress(row[3]))
                     reply = Reply(**orjson.loads(_UNPACK.decompress(row[4])))
@@ -95,8 +96,8 @@ class Journal:
         """Calls, tokens and cost of all that is recorded, and when the first and the last were (seconds since 1970)."""
         names = ("calls", "input_tokens", "output_tokens", "cost", "first", "last")
         query = "SELECT count(*), sum(input_tokens), sum(output_tokens), sum(cost), min(at), max(at) FROM call"
-        return {name: value or 0 for name, value in zip(names, self._database.read(query)[0], strict=True)}
+        return {name: value or 0 for name, value in zip(names, self.database.read(query)[0], strict=True)}
 
     def spent(self) -> float:
         """What all recorded calls have cost."""
-        return float(self._database.read("SELECT coalesce(sum(cost), 0) FROM call")[0][0])
+        return float(self.database.read("SELECT coalesce(sum(cost), 0) FROM call")[0][0])

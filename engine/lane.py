@@ -189,4 +189,4 @@ def _may_help(error: BaseException) -> bool:
 
 
 def _out_of_money(error: BaseException) -> bool:
-    return getattr(error, "status_code", None) == 402 or "insufficient_quota" in str(error)
+    return getattr(error, "status_code", None) == 402

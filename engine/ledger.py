@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from psyche.engine.archive import Archive
 from psyche.engine.database import Database
-from psyche.engine.stages import STAGES, Route
+from psyche.engine.stages import Route, Way
 
 COLUMNS = ("in", "passed", "rejected", "failed", "held", "pending", "passed on")
 
@@ -42,22 +42,22 @@ class Line:
 
 @dataclass
 class Ledger:
-    """The lines in the order of the score, `files` and `read` first; `repairs` counts what readers mended.
+    """The lines in the order of the score, `files` and `read` first, and the `ways` between them.
 
-    `was_read` says whether the sources have been read to the end.
+    `repairs` counts what readers mended; `was_read` says whether the sources have been read to the end.
     """
 
     lines: list[Line]
+    ways: Sequence[Way]
     repairs: Mapping[str, int]
     was_read: bool
 
     @classmethod
     def of(cls, database: Database, route: Route) -> Ledger:
         """Count the entries and results of a route."""
-        names = ["files", "read", *(stage.name for stage in STAGES)]
         archive = Archive(database)
         was_read = archive.note("read") == route.chains["read"]
-        lines = [_line(database, route, name) for name in names]
+        lines = [_line(database, route, name) for name in route.fingerprints]
         query = (
             "SELECT coalesce(sum(CAST(r.detail AS INTEGER)), 0) FROM entry e JOIN result r ON r.fingerprint = ?"
             " AND r.record = e.record WHERE e.chain = ? AND r.status = 'ok'"
@@ -65,7 +65,7 @@ class Ledger:
         # Told in words, "12 records": the ids of a large file would make a very long result.
         read = database.read(query, (route.fingerprints["files"], route.chains["files"]))[0][0]
         lines[0].emitted["records"] = read
-        return cls(lines, archive.note("repairs") or {}, was_read)
+        return cls(lines, route.ways, archive.note("repairs") or {}, was_read)
 
     @property
     def complete(self) -> bool:
@@ -75,10 +75,10 @@ class Ledger:
     def imbalances(self) -> list[str]:
         """Where a stage took in another number of records than were passed on to it; empty when none got lost."""
         lines = {line.stage: line for line in self.lines}
-        arriving = {"read": lines["files"].emitted.total()}
-        for stage in STAGES:
-            kinds = [kind.__name__.lower() for kind in stage.takes]
-            arriving[stage.name] = sum(lines[earlier].emitted[kind] for earlier in stage.after for kind in kinds)
+        arriving = Counter({"read": lines["files"].emitted.total()})
+        for source, kind, target in self.ways:
+            if target in lines:
+                arriving[target] += lines[source].emitted[kind]
         return [
             f"{name}: {count} records were passed on to it, {lines[name].entered} entered"
             for name, count in arriving.items()

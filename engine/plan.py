@@ -2,7 +2,8 @@
 
 Where the run directory holds calls already, for instance of a pilot with few sources, lengths and times are
 those of the pilot; else they are the assumptions below. Losses are not foreseen: every record is taken to pass
-every stage, so that the figures are an upper estimate but for retries.
+every stage, so that the figures are an upper estimate but for retries. Of a stage of the user's own, each agent is
+taken to be asked once about every record of the kinds that it takes.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from psyche.corpus.errors import InputError
 from psyche.corpus.records import Brief, Dialogue, Post, Question, Record, Reject
 from psyche.engine import sources
 from psyche.engine.database import Database
-from psyche.engine.runfile import AGENTS, RunFile
+from psyche.engine.runfile import RunFile
 from psyche.engine.sandbox import Sandbox
-from psyche.prompts.prompt import load
+from psyche.engine.stages import called
 
 TRIES = 1.5
 """Attempts at a first valid rationale."""
@@ -51,13 +52,16 @@ OUTPUT = {
 }
 """Tokens of an answer by agent, as long as nothing is known."""
 
+OUTPUT_OF_OTHERS = 200
+"""The same, for an agent of the user's own."""
+
 TOKENS_PER_CHAR = {"zh": 0.7, "en": 0.25}
 
 
 @dataclass(frozen=True)
 class Estimate:
     """One agent's share. `cost` is None where its model has no price; `hours` counts its calls one after
-    another through the lane of its model.
+    another through the lane of its model, and is None where the model batches, which takes as long as it takes.
     """
 
     agent: str
@@ -65,7 +69,7 @@ class Estimate:
     input_tokens: int
     output_tokens: int
     cost: float | None
-    hours: float
+    hours: float | None
 
 
 def estimate(run: RunFile, base: Path, directory: Path) -> tuple[list[Estimate], Counter[str]]:
@@ -75,7 +79,7 @@ def estimate(run: RunFile, base: Path, directory: Path) -> tuple[list[Estimate],
     calls = _calls(run, counts)
     found = [
         _estimate(run, agent, calls[agent], chars, pilot.get(agent), run.role(agent))
-        for agent in AGENTS
+        for agent in run.score.agents
         if agent != "solver"
     ]
     found += [
@@ -134,7 +138,7 @@ def _calls(run: RunFile, counts: Mapping[str, int]) -> dict[str, float]:
     questions = counts["briefs"] + counts["questions"]
     rounds = run.refine.rounds
     attempts = questions * (TRIES + rounds)
-    return {
+    ours = {
         "questioner": counts["briefs"],
         "ranker": 0,
         "screener": questions,
@@ -145,6 +149,20 @@ def _calls(run: RunFile, counts: Mapping[str, int]) -> dict[str, float]:
         "solver": questions - counts["open"],
         **_calls_about_people(run, counts),
     }
+    others = _calls_of_others(run, counts)
+    return {agent: ours.get(agent, 0) + others[agent] for agent in run.score.agents}
+
+
+def _calls_of_others(run: RunFile, counts: Mapping[str, int]) -> Counter[str]:
+    """The calls of stages of the user's own."""
+    questions, people = counts["briefs"] + counts["questions"], counts["posts"] + counts["dialogues"]
+    records = {"brief": counts["briefs"], "post": counts["posts"], "dialogue": counts["dialogues"]}
+    records |= dict.fromkeys(("question", "reasoningitem", "example"), questions)
+    records |= {"assessment": people, "session": people, "chain": counts["posts"], "contrast": counts["posts"]}
+    calls: Counter[str] = Counter()
+    for stage in run.score.own:
+        calls.update(dict.fromkeys(stage.agents, sum(records[called(kind)] for kind in stage.takes)))
+    return calls
 
 
 def _calls_about_people(run: RunFile, counts: Mapping[str, int]) -> dict[str, float]:
@@ -174,17 +192,17 @@ def _estimate(
     if pilot:
         given, said, seconds = pilot
     else:
-        given = (_told(kind, run.language) + chars) * TOKENS_PER_CHAR[run.language]
-        said, seconds = OUTPUT[kind], SECONDS
+        given = (_told(run, kind, role) + chars) * TOKENS_PER_CHAR[run.language]
+        said, seconds = OUTPUT.get(kind, OUTPUT_OF_OTHERS), SECONDS
     price = model.price
     money = calls * (given * price.input + said * price.output) / 1e6 if price else None
-    hours = calls * seconds / model.in_flight / 3600
+    hours = None if model.batch else calls * seconds / model.in_flight / 3600
     return Estimate(agent, round(calls), round(calls * given), round(calls * said), money, hours)
 
 
-def _told(agent: str, language: str) -> int:
+def _told(run: RunFile, agent: str, role: Role) -> int:
     """Characters of a prompt before the question."""
-    prompt = load(agent, language)
+    prompt = run.score.agent(agent).prompt(role, run.language)
     shots = sum(len(str(part)) for shot in prompt.shots for part in shot)
     return len(prompt.instructions) + len(prompt.form) + shots
 

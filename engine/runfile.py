@@ -20,24 +20,16 @@ from psyche.corpus.linking import bands
 from psyche.corpus.records import Kind, Language, QuestionKind, Script
 from psyche.corpus.suspicion import Suspicion
 from psyche.engine.cast import OCR, Cast
+from psyche.engine.score import Score
 from psyche.engine.settings import RUNTIME, Section, load_settings
 from psyche.graphs.context import Context
 
-AGENTS = (
-    *(
-        "questioner",
-        "ranker",
-        "screener",
-        "reasoner",
-        "prompter",
-        "critic",
-        "grader",
-        "solver",
-        "sentinel",
-        "moderator",
-    ),
-    *("moderator", "listener", "seeker", "counsellor", "guardian", "supervisor", "verifier", "empath", "foil"),
-)
+AGENTS = tuple(Score().agents)
+"""The agents of our own stages."""
+
+
+SETTINGS = "settings"
+"""The note of a run's archive that holds the run file, as it was read by the latest invocation."""
 
 
 class SourceSection(Section):
@@ -154,13 +146,14 @@ class ReviewSection(Section):
 
 
 class RunFile(Cast):
-    """The whole file."""
+    """The whole file. `stages` are those of a user's own, each written `package.module:name`."""
 
     name: str = Field(max_length=100, pattern=r"^\w[\w.-]*$")
     language: Language = "zh"
     script: Script | None = None
     sources: tuple[SourceSection, ...] = Field(min_length=1)
     evaluations: tuple[EvaluationSection, ...] = ()
+    stages: tuple[str, ...] = ()
     chunk: ChunkSection = ChunkSection()
     write: WriteSection = WriteSection()
     dedup: DedupSection = DedupSection()
@@ -170,7 +163,7 @@ class RunFile(Cast):
     counsel: CounselSection = CounselSection()
     chain: ChainSection = ChainSection()
     review: ReviewSection = ReviewSection()
-    records_in_flight: Annotated[int, Field(gt=0), RUNTIME] = 64
+    records_in_flight: Annotated[int | None, Field(gt=0), RUNTIME] = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -178,10 +171,31 @@ class RunFile(Cast):
             raise ValueError("sources: `remote = false` needs a model of your own; mark one with `local = true`")
         if self.chunk.low > self.chunk.high:
             raise ValueError("chunk: low is above high")
-        self.check_cast((*AGENTS, "transcriber"))
+        self.score.check_prompts(self.languages)
+        self.check_cast((*self.score.agents, "transcriber"))
         for name in self.select.solvers:
             self.known_model("select.solvers", name)
         return self
+
+    @property
+    def workers(self) -> int:
+        """How many records are worked on at a time: many where a model batches, for they make the batches."""
+        usual = 5_000 if any(model.batch for model in self.models.values()) else 64
+        return self.records_in_flight or usual
+
+    @cached_property
+    def score(self) -> Score:
+        """Our stages, and the user's own among them."""
+        return Score.of(self.stages)
+
+    @property
+    def languages(self) -> list[str]:
+        """The languages of the sources."""
+        return sorted({self.language, *(source.language for source in self.sources if source.language)})
+
+    def home(self, agent: str) -> Path | None:
+        """Where the prompt files of an agent of the user's own are."""
+        return self.score.agent(agent).home
 
     @cached_property
     def helplines(self) -> dict[Language, tuple[Helpline, ...]]:
@@ -197,7 +211,7 @@ class RunFile(Cast):
 
     def context(self, *, local: bool = False) -> Context:
         """What the graphs are given; for records that are to stay on machines of yours, a `local` one."""
-        roles = {agent: self.role(agent, local=local) for agent in AGENTS}
+        roles = {agent: self.role(agent, local=local) for agent in self.score.agents}
         voters = self.select.solvers or (None,) * 3
         solvers = {
             f"{place}:{name or 'solver'}": self.role("solver", name, local=local)

@@ -11,7 +11,7 @@ import asyncio
 import gc
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from psyche.agents.agent import Role
@@ -26,14 +26,15 @@ from psyche.engine.database import Database
 from psyche.engine.desk import Desk, StoppedError, observed
 from psyche.engine.docket import Docket
 from psyche.engine.grouping import grouped
+from psyche.engine.guest import hosted
 from psyche.engine.holdout import contamination, holdout, remember
 from psyche.engine.intake import VAULT, Intake
 from psyche.engine.journal import Journal
 from psyche.engine.lane import UnavailableError
 from psyche.engine.ledger import Ledger
 from psyche.engine.perform import Performed, perform
-from psyche.engine.runfile import RunFile
-from psyche.engine.stages import EXPORTED, FOLLOWING, STAGES, Route, Stage
+from psyche.engine.runfile import SETTINGS, RunFile
+from psyche.engine.stages import STAGES, Route, Stage, called, prompt_digest
 from psyche.engine.tally import StageTally, Tally
 from psyche.engine.variety import alike, thinned
 from psyche.graphs.context import Context
@@ -66,6 +67,7 @@ class Scheduler:
         self._files = sources.source_files(run, base)
         self._evaluations = sources.evaluation_files(run, base)
         self.held = Holdout()
+        self._score = run.score
         self.route = Route.plan(run, sources.digest(self._files), sources.digest(self._evaluations))
         self._stop: PsycheError | None = None
 
@@ -81,11 +83,13 @@ class Scheduler:
         self.held = await holdout(self._evaluations)
         await self._archive.leave_note("route", vars(self.route))
         await self._archive.leave_note("models", self._speakers())
+        await self._archive.leave_note(SETTINGS, self._run.model_dump(mode="json"))
+        await self._archive.leave_note("prompts", self._told())
         await remember(self._archive, self._evaluations)
         await self._docket.remember()
         try:
             await self._read()
-            for group in _between_barriers():
+            for group in self._score.groups:
                 for stage in group:
                     await self._take_up(stage)
                 for stage in reversed(group):
@@ -97,10 +101,19 @@ class Scheduler:
 
     def _speakers(self) -> dict[str, dict[str, str]]:
         """The model of each agent and solver, as the dataset card names them, for both casts."""
-        casts = {"remote": _speakers(self._context, self._run.transcriber())}
+        agents = self._score.agents
+        casts = {"remote": _speakers(agents, self._context, self._run.transcriber())}
         if not all(source.remote for source in self._run.sources):
-            casts["local"] = _speakers(self._at_home, self._run.transcriber(local=True))
+            casts["local"] = _speakers(agents, self._at_home, self._run.transcriber(local=True))
         return casts
+
+    def _told(self) -> dict[str, str]:
+        """What each agent is told, as the dataset card names it: by its prompts' languages and first digits."""
+        run = self._run
+        return {
+            name: ", ".join(f"{language} {prompt_digest(run, name, language)[:8]}" for language in run.languages)
+            for name in (*self._score.agents, "transcriber")
+        }
 
     def ledger(self) -> Ledger:
         """The ledger as it stands."""
@@ -150,15 +163,12 @@ class Scheduler:
     async def _pass_on(self, name: str) -> None:
         """Enter what a stage let through, in whatever run, into the stages that follow and into the export."""
         chain, fingerprint = self.route.chains[name], self.route.fingerprints[name]
-        for following in FOLLOWING[name]:
-            for kind in following.takes:
-                entered = self.route.chains[following.name]
-                await self._archive.pass_on(chain, fingerprint, entered, f"{kind.__name__.lower()}-")
-        if name in EXPORTED:
-            await self._archive.pass_on(chain, fingerprint, self.route.chains["export"])
+        for source, kind, target in self.route.ways:
+            if source == name:
+                await self._archive.pass_on(chain, fingerprint, self.route.chains[target], f"{kind}-")
 
     async def _drain(self, stage: Stage) -> None:
-        """Work off what is pending at a stage, `records_in_flight` at a time."""
+        """Work off what is pending at a stage, so many records at a time."""
         work: Iterator[list[Record]]
         if stage.together:
             self._tally.latest = "comparing what there is"
@@ -168,7 +178,7 @@ class Scheduler:
             work = self._singles(stage)
         self._tally.latest = ""
         async with asyncio.TaskGroup() as workers:
-            for _ in range(self._run.records_in_flight):
+            for _ in range(self._run.workers):
                 workers.create_task(self._worker(stage, work))
 
     def _singles(self, stage: Stage) -> Iterator[list[Record]]:
@@ -232,8 +242,9 @@ class Scheduler:
             await self._archive.commit(result, fingerprint, outputs, entering=entering)
             passed += going_on
         tally.count(len(records))
-        for following in _WITHOUT_WAITING[stage.name]:
-            taken = [record for record in passed if isinstance(record, following.takes)]
+        ways = self._score.ways
+        for following in self._score.at_once[stage.name]:
+            taken = [record for record in passed if (stage.name, called(type(record)), following.name) in ways]
             self._tally.stages[following.name].total += len(taken)
             for record in taken:
                 await self._carry(following, [record])
@@ -245,9 +256,10 @@ class Scheduler:
             return [self._decontaminated(stage, record) for record in records]
         stays = not all(origin(record).remote for record in records)
         carrier = self._desk.carrier(calls, stays=stays)
+        context = self._at_home if stays else self._context
         with observed(stays=stays):
-            context = self._at_home if stays else self._context
-            return await perform(stage, records, context, carrier, calls, self._docket.ruling)
+            performed = perform(stage, records, context, carrier, calls, self._docket.ruling)
+            return await (performed if stage in STAGES else hosted(stage, records[0], performed, self._run.stages))
 
     def _decontaminated(self, stage: Stage, record: Record) -> tuple[Result, list[Record]]:
         refused = contamination(self.held, record)
@@ -256,27 +268,8 @@ class Scheduler:
         return Result(stage.name, record.id, "ok", outputs=(record.id,)), [record]
 
 
-def _speakers(context: Context, reader: Role) -> dict[str, str]:
-    roles = {agent: context.roles[agent] for stage in STAGES for agent in stage.agents if agent != "solver"}
+def _speakers(agents: Iterable[str], context: Context, reader: Role) -> dict[str, str]:
+    roles = {agent: context.roles[agent] for agent in agents if agent != "solver"}
     roles |= {f"solver {name}": role for name, role in context.solvers.items()}
     roles["transcriber"] = reader
     return {name: identity(role.endpoint.connect) for name, role in roles.items()}
-
-
-def _between_barriers() -> list[list[Stage]]:
-    """The stages in groups: within one, a record goes on without waiting for others."""
-    groups: list[list[Stage]] = [[]]
-    for stage in STAGES:
-        if stage.together:
-            groups += [[stage], []]
-        else:
-            groups[-1].append(stage)
-    return [group for group in groups if group]
-
-
-_WITHOUT_WAITING = {
-    stage.name: [following for following in FOLLOWING[stage.name] if following in group]
-    for group in _between_barriers()
-    for stage in group
-}
-"""The stages that a record goes on to at once."""

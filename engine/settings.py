@@ -40,13 +40,13 @@ def load_settings(path: Path, kind: type[Whole]) -> Whole:
         raise RunFileError(f"{path}: not UTF-8 text; save it as UTF-8") from error
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise RunFileError(f"{path}: not valid TOML: {error}") from error
-    return checked(body, kind, str(path))
+    return checked(body, kind, str(path), path.parent)
 
 
-def checked(body: Any, kind: type[Whole], place: str) -> Whole:
-    """What a file holds, as its sections; RunFileError begins with the place."""
+def checked(body: Any, kind: type[Whole], place: str, base: Path | None = None) -> Whole:
+    """What a file in the directory `base` holds, as its sections; RunFileError begins with the place."""
     try:
-        return kind.model_validate(body)
+        return kind.model_validate(body, context={"base": base or Path()})
     except ValidationError as error:
         raise RunFileError(f"{place}: {_explain(kind, error)}") from error
 

@@ -1,16 +1,17 @@
 """The score: the stages in order, what each gives, which graph plays it, and on what its result depends.
 
-Nothing else knows the order. Two voices: questions, from passages, topics and banks, become reasoning examples; posts
-and dialogues of help-seekers become empathetic dialogues and chains of empathy.
+Nothing else knows the order; `psyche.engine.score` puts stages of a user's own into it. Two voices: questions, from
+passages, topics and banks, become reasoning examples; posts and dialogues of help-seekers become empathetic dialogues
+and chains of empathy.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -32,10 +33,14 @@ from psyche.corpus.records import (
     Record,
     Session,
 )
-from psyche.engine.runfile import RunFile
 from psyche.graphs import chain, contrast, counsel, judge, rank, refine, screen, select, triage, write
 from psyche.graphs.context import Context
-from psyche.prompts.prompt import load
+
+if TYPE_CHECKING:
+    from psyche.engine.runfile import RunFile
+
+Way = tuple[str, str, str]
+"""From which stage, or from reading, records of which kind go, and to which stage, or to the export."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,8 @@ class Stage:
     It takes records of these kinds from the stages that it comes `after`; `key` is where the graph's state expects
     them. `agents`, `settings` (of the run file) and `rules` (files of words, policies and weights) decide the result
     and are part of the fingerprint; `edition` is raised when the code of the stage decides otherwise. A stage that
-    works `together` sees its records in groups, of all that there are.
+    works `together` sees its records in groups, of all that there are. In `home` are the prompt files of agents that
+    are not ours.
     """
 
     name: str
@@ -59,6 +65,7 @@ class Stage:
     rules: tuple[str, ...] = ()
     together: bool = False
     edition: int = 1
+    home: Path | None = None
 
 
 _WRITING = ("safety.yaml", "suspicion.npz", "terms.yaml", "claims.yaml", "phrases.yaml")
@@ -187,10 +194,29 @@ STAGES = (
 EXPORTED = ("select", "triage", "judge", "vary", "contrast")
 """The stages whose records an export is made of."""
 
-FOLLOWING: Mapping[str, tuple[Stage, ...]] = {
-    name: tuple(stage for stage in STAGES if name in stage.after) for name in ("read", *(s.name for s in STAGES))
+GIVES: Mapping[str, tuple[type[Record], ...]] = {
+    "read": (Brief, Question, Post, Dialogue),
+    **{stage.name: stage.gives for stage in STAGES},
 }
-"""Which stages a stage's records may enter next."""
+"""What comes out of reading and of each stage."""
+
+
+def called(kind: type[Record]) -> str:
+    """A kind of record as ids and ways have it."""
+    return kind.__name__.lower()
+
+
+WAYS: tuple[Way, ...] = (
+    *(
+        (earlier, called(kind), stage.name)
+        for stage in STAGES
+        for earlier in stage.after
+        for kind in stage.takes
+        if kind in GIVES[earlier]
+    ),
+    *((name, called(kind), "export") for name in EXPORTED for kind in GIVES[name]),
+)
+"""The ways of a run that has no stages but these."""
 
 FILE_SETTINGS = ("script", "chunk")
 """What, beside a file itself, decides the records that it is read into."""
@@ -208,47 +234,51 @@ class Route:
 
     A result is found by fingerprint and record, so that it is used again whenever the same record meets the
     same stage. A chain stands for the sources and every stage before: entries of another run file do not mix.
+    Fingerprints are in the order of the stages.
     """
 
     chains: Mapping[str, str]
     fingerprints: Mapping[str, str]
+    ways: Sequence[Way] = WAYS
 
     @classmethod
     def plan(cls, run: RunFile, sources: str, evaluations: str = "") -> Route:
         """The route of a run file whose sources and evaluation sets have these digests."""
+        stages, ways = run.score.stages, run.score.ways
         own = {
             "files": _hash("files", READ_EDITION, settings(run, FILE_SETTINGS), _tokenizer(run), _transcribers(run)),
             "read": _hash("read", READ_EDITION, settings(run, READ_SETTINGS), evaluations),
-            **{stage.name: fingerprint(stage, run) for stage in STAGES},
+            **{stage.name: fingerprint(stage, run) for stage in stages},
         }
         own["decontaminate"] = _hash(own["decontaminate"], evaluations)
-        after = {"files": (), "read": ("files",), **{stage.name: stage.after for stage in STAGES}, "export": EXPORTED}
+        together = {stage.name for stage in stages if stage.together}
         chains: dict[str, str] = {}
         fingerprints: dict[str, str] = {}
-        for name, earlier in after.items():
+        for name in (*own, "export"):
+            reached = [way for way in ways if way[2] == name]
+            earlier = ["files"] if name == "read" else dict.fromkeys(source for source, _, _ in reached)
             before = [(chains[one], fingerprints[one]) for one in earlier]
-            chains[name] = _hash(name, before or sources)
+            # What is reached as ever keeps the chain that it always had.
+            otherwise = [] if reached == [way for way in WAYS if way[2] == name] else [reached]
+            chains[name] = _hash(name, before or sources, *otherwise)
             if name in own:
                 # What becomes of a record in a group depends on which others came in.
-                fingerprints[name] = _hash(own[name], chains[name]) if name in _TOGETHER else own[name]
-        return cls(chains, fingerprints)
+                fingerprints[name] = _hash(own[name], chains[name]) if name in together else own[name]
+        return cls(chains, fingerprints, ways)
 
     def entered(self, stage: str, record: Record) -> list[tuple[str, Record]]:
         """The chains that a record enters after this stage, as `Archive.commit` has them."""
-        chains = [self.chains[following.name] for following in FOLLOWING[stage] if isinstance(record, following.takes)]
-        return [(chain, record) for chain in (*chains, *([self.chains["export"]] if stage in EXPORTED else []))]
+        place = stage, called(type(record))
+        return [(self.chains[target], record) for source, kind, target in self.ways if (source, kind) == place]
 
     def chain_of(self, file: File) -> str:
         """The chain of the records that a file is read into."""
         return _hash("file", self.fingerprints["files"], file.id)
 
 
-_TOGETHER = {stage.name for stage in STAGES if stage.together}
-
-
 def fingerprint(stage: Stage, run: RunFile) -> str:
     """Hash of prompts, models, sampling, settings and edition: of all that decides a stage's result."""
-    prompts = {f"{a}.{lang}": load(a, lang).digest for a in stage.agents for lang in _languages(run)}
+    prompts = {f"{agent}.{lang}": prompt_digest(run, agent, lang) for agent in stage.agents for lang in run.languages}
     stay = not all(source.remote for source in run.sources)
     casts = [_cast(stage, run.context(local=local)) for local in ((False, True) if stay else (False,))]
     rules: dict[str, Any] = {name: digest(name) for name in stage.rules}
@@ -262,14 +292,19 @@ def fingerprint(stage: Stage, run: RunFile) -> str:
 def _cast(stage: Stage, context: Context) -> dict[str, Any]:
     """Who plays a stage."""
     roles = {agent: _role(context.roles[agent]) for agent in stage.agents}
-    solvers = [_role(role) for role in context.solvers.values()] if stage.name == "select" else []
+    solvers = [_role(role) for role in context.solvers.values()] if "solver" in stage.agents else []
     return {"roles": roles, "solvers": solvers}
 
 
 def _transcribers(run: RunFile) -> list[Any]:
     """Who reads page images."""
-    told = [load("transcriber", language).digest for language in _languages(run)]
+    told = [prompt_digest(run, "transcriber", language) for language in run.languages]
     return [told, *(_role(run.transcriber(local=local)) for local in (False, True))]
+
+
+def prompt_digest(run: RunFile, agent: str, language: str) -> str:
+    """The digest of what an agent is told in a language."""
+    return run.score.agent(agent).prompt(run.role(agent), language).digest
 
 
 def _tokenizer(run: RunFile) -> str:
@@ -282,17 +317,16 @@ def _tokenizer(run: RunFile) -> str:
         raise RunFileError(f"chunk.tokenizer: {run.chunk.tokenizer}: {error.strerror}") from error
 
 
-def _languages(run: RunFile) -> list[str]:
-    return sorted({run.language, *(source.language for source in run.sources if source.language)})
-
-
 def settings(run: RunFile, names: tuple[str, ...]) -> dict[str, Any]:
     """The named settings of a run file, as plain values."""
     body = run.model_dump(mode="json")
     found: dict[str, Any] = {}
     for name in names:
         section, _, key = name.partition(".")
-        found[name] = body[section][key] if key else body[section]
+        try:
+            found[name] = body[section][key] if key else body[section]
+        except (LookupError, TypeError) as error:
+            raise RunFileError(f"{name}: a stage names it among its settings, and no run file has it") from error
     return found
 
 

@@ -59,7 +59,7 @@ async def test_a_database_of_another_version_is_refused_with_what_to_do(tmp_path
     connection = sqlite3.connect(tmp_path / "run.db")
     connection.execute("PRAGMA user_version = 99")
     connection.close()
-    with pytest.raises(StorageError, match="schema 99, ours is 1"):
+    with pytest.raises(StorageError, match="schema 99, ours is 2"):
         Database(tmp_path / "run.db")
 
 

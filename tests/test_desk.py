@@ -171,3 +171,16 @@ async def test_every_try_failing_is_one_unavailable_record() -> None:
     with pytest.raises(UnavailableError):
         await lane.send(broken)
     assert tries == 2
+
+
+async def test_a_limit_per_minute_that_is_called_a_quota_is_waited_out() -> None:
+    from langchain_core.exceptions import ModelRateLimitError
+
+    lane, limited = Lane("m", in_flight=1, attempts=1), [ModelRateLimitError("HTTP 429: insufficient_quota")]
+
+    async def ask() -> str:
+        if limited:
+            raise limited.pop()
+        return "done"
+
+    assert await lane.send(ask) == ("done", 1)

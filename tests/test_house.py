@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from psyche.engine.drawing import page, score
+from psyche.engine.drawing import chart, page
 from psyche.engine.runfile import RunFile, load_run_file
+from psyche.engine.score import Score
 from psyche.engine.stages import STAGES
 from psyche.prompts.prompt import load
 from tests.examinee import answer, run_file
@@ -23,7 +24,7 @@ from tests.test_run import psyche, rows
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
-ROOMS = ("agents", "cli", "corpus", "engine", "evaluation", "graphs", "prompts", "training")
+ROOMS = ("agents", "cli", "corpus", "engine", "evaluation", "graphs", "prompts", "training", "tuning")
 
 
 def blocks(language: str) -> list[str]:
@@ -31,7 +32,7 @@ def blocks(language: str) -> list[str]:
 
 
 def test_the_diagrams_are_drawn_from_the_stages_and_their_graphs() -> None:
-    assert blocks("mermaid") == [score() + "\n"], "refresh it: python -m psyche.engine.drawing"
+    assert blocks("mermaid") == [chart(Score()) + "\n"], "refresh it: python -m psyche.engine.drawing"
     assert (ROOT / "docs" / "graphs.md").read_text("utf-8") == page()
 
 
@@ -66,9 +67,10 @@ async def test_the_readme_commands_run(tmp_path: Path) -> None:
         )
         given = {"RUN.toml": str(path), "ID": record, "FILE": "bank.json", "SOURCE": "bank.json"}
         given |= {"EVALUATION.toml": "evaluation.toml", "DIR": "evaluations/trial", "TRAINER": "trl"}
+        given |= {"AGENT": "screener", "PROMPT": str(ROOT / "prompts" / "screener.zh.yaml")}
         for command, *words in sorted(commands(), key=lambda words: "forget" in words):
-            if words[0] == "train":
-                continue  # tests/test_training.py runs these
+            if words[0] in ("train", "optimise"):
+                continue  # tests/test_training.py and tests/test_optimise.py run these
             if command == "make":
                 dry = subprocess.run(["make", "-n", *words], cwd=ROOT, capture_output=True, check=False)
                 assert dry.returncode == 0, words

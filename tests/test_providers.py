@@ -1,36 +1,40 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 import types
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from langchain_core.exceptions import (
     ModelAPIError,
-    ModelAuthenticationError,
     ModelConnectionError,
     ModelRateLimitError,
     ModelTimeoutError,
 )
 from langchain_core.language_models import BaseChatModel
-from langchain_openai import ChatOpenAI
 
 from psyche.agents.compatible import CompatibleChat
 from psyche.agents.embedded import EmbeddedChat
-from psyche.agents.exchange import Endpoint, Request, close_models, deliver
-from psyche.agents.providers import connect, disconnect, identity
+from psyche.agents.exchange import Endpoint, Request, close_models, deliver, image_part
+from psyche.agents.openai_chat import OpenAIChat
+from psyche.agents.providers import connect, disconnect, identity, on_this_machine
 from psyche.agents.scripted import ScriptedChat
+from psyche.agents.services import SERVICES, strict
 from psyche.corpus.errors import CutOffError, ProviderError, RequestError
 from tests.fake_server import FakeServer
 
 
-def compatible(spec: str, **settings: Any) -> CompatibleChat:
+def compatible(spec: str, **settings: Any) -> CompatibleChat | OpenAIChat:
     model = connect(spec, **settings)
-    assert isinstance(model, CompatibleChat)
+    assert isinstance(model, CompatibleChat | OpenAIChat)
     return model
 
 
@@ -49,20 +53,13 @@ def own_module(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str
     return write
 
 
-@pytest.fixture
-async def openai_model(fake_server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[BaseChatModel]:
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-openai")
-    model = connect(f"openai:gpt-x@{fake_server.url}")
-    yield model
-    await disconnect(model)
-
-
-@pytest.mark.parametrize("kind", ["vllm", "llamacpp", "sglang", "compatible"])
+@pytest.mark.parametrize("kind", ["vllm", "llamacpp", "sglang", "compatible", "ollama", "lmstudio"])
 async def test_a_server_of_ones_own_needs_no_key(fake_server: FakeServer, kind: str) -> None:
     model = compatible(f"{kind}:Qwen/Qwen3-8B@{fake_server.url}", timeout=5, connections=2)
     assert (await model.ainvoke("你好")).text
     await disconnect(model)
     assert fake_server.bodies[-1]["model"] == "Qwen/Qwen3-8B"
+    assert isinstance(model, CompatibleChat)
     assert (model.api_key, model.timeout, model.connections) == (None, 5, 2)
 
 
@@ -86,20 +83,77 @@ def test_a_server_of_ones_own_may_want_a_key(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize(
-    ("kind", "env", "host"),
+    ("kind", "env", "base"),
     [
-        ("deepseek", "DEEPSEEK_API_KEY", "https://api.deepseek.com/"),
-        ("dashscope", "DASHSCOPE_API_KEY", "https://dashscope.aliyuncs.com/"),
+        ("openai", "OPENAI_API_KEY", "https://api.openai.com/v1"),
+        ("gemini", "GEMINI_API_KEY", "https://generativelanguage.googleapis.com/v1beta/openai"),
+        ("deepseek", "DEEPSEEK_API_KEY", "https://api.deepseek.com/v1"),
+        ("dashscope", "DASHSCOPE_API_KEY", "https://dashscope.aliyuncs.com/compatible-mode/v1"),
+        ("openrouter", "OPENROUTER_API_KEY", "https://openrouter.ai/api/v1"),
+        ("huggingface", "HF_TOKEN", "https://router.huggingface.co/v1"),
     ],
 )
 def test_a_public_service_has_an_address_and_a_key_of_its_own(
-    monkeypatch: pytest.MonkeyPatch, kind: str, env: str, host: str
+    monkeypatch: pytest.MonkeyPatch, kind: str, env: str, base: str
 ) -> None:
     monkeypatch.setenv(env, "sk-1")
     model = compatible(f"{kind}:m")
-    assert model.base_url.startswith(host)
+    assert model.base_url == base
     assert model.api_key and model.api_key.get_secret_value() == "sk-1"
     assert compatible(f"{kind}:m@http://other/v1").base_url == "http://other/v1"
+
+
+def test_azure_is_asked_by_the_address_of_a_resource(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_OPENAI_API_KEY", "sk-1")
+    model = compatible("azure:mine@https://name.openai.azure.com")
+    assert (model.model, model.base_url) == ("mine", "https://name.openai.azure.com/openai/v1")
+
+
+async def test_openai_is_asked_over_aiohttp_and_no_model_changes_the_form(
+    fake_server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-1")
+    # A proxy that LangChain would not use beside a client of ours.
+    monkeypatch.setenv("OPENAI_PROXY", "http://127.0.0.1:1")
+    turns = [{"role": "user", "content": [image_part(b"a PNG")]}]
+    # By its name, LangChain would set a temperature for the one, and take the other to the Responses API.
+    for name in ("o1", "gpt-5-pro"):
+        model = compatible(f"openai:{name}@{fake_server.url}", timeout=5, connections=2)
+        assert isinstance(model, OpenAIChat) and model.timeout == 5
+        assert (await model.ainvoke(turns, max_tokens=9)).text
+        await disconnect(model)
+        sent = {"model": name, "messages": turns, "max_completion_tokens": 9, "stream": False}
+        assert fake_server.bodies[-1] == sent
+        client: Any = model.http_async_client
+        assert "aiohttp" in type(client._transport).__module__
+        assert client._transport.limits.max_connections == 2
+
+
+@pytest.mark.parametrize("spec", ["ollama:qwen3:8b", "lmstudio:qwen/qwen3-8b"])
+def test_a_server_of_ones_own_with_a_usual_address_needs_none(spec: str) -> None:
+    assert compatible(spec).base_url in ("http://127.0.0.1:11434/v1", "http://127.0.0.1:1234/v1")
+    assert compatible(spec).api_key is None
+
+
+@pytest.mark.parametrize(
+    ("spec", "here"),
+    [
+        ("ollama:qwen3:8b", True),
+        ("lmstudio:qwen/qwen3-8b", True),
+        ("ollama:qwen3@http://10.0.0.7:11434/v1", False),
+        ("ollama:gpt-oss:120b-cloud", False),
+        ("ollama:kimi-k2:cloud", False),
+        ("vllm:m@http://[::1]:8000/v1", True),
+        ("openai:gpt-x", False),
+        ("anthropic:claude-x", False),
+        ("azure:m@https://localhost.openai.azure.com", False),
+        ("google_genai:gemini@http://127.0.0.1:8000", False),
+        ("embedded", True),
+        ("own.module:make", False),
+    ],
+)
+def test_a_model_runs_here_only_where_that_is_sure(spec: str, here: bool) -> None:
+    assert on_this_machine(spec) is here
 
 
 @pytest.mark.parametrize(
@@ -108,6 +162,9 @@ def test_a_public_service_has_an_address_and_a_key_of_its_own(
         ("deepseek:m", None, "DEEPSEEK_API_KEY"),
         ("dashscope:m", None, "DASHSCOPE_API_KEY"),
         ("openai:m", None, "OPENAI_API_KEY"),
+        ("azure:m@https://h", None, "AZURE_OPENAI_API_KEY"),
+        ("anthropic:m", None, "ANTHROPIC_API_KEY"),
+        ("huggingface:m@https://h", None, "HF_TOKEN"),
         ("deepseek:m", "MY_KEY", "MY_KEY"),
         ("vllm:m@http://h", "MY_KEY", "MY_KEY"),
     ],
@@ -133,71 +190,6 @@ def test_a_key_that_no_header_can_carry_is_named_but_not_shown(monkeypatch: pyte
     with pytest.raises(ProviderError, match="MY_KEY") as caught:
         connect("vllm:m@http://h", api_key_env="MY_KEY")
     assert "sk-" not in str(caught.value)
-
-
-async def test_openai_answers_through_its_own_class(openai_model: BaseChatModel, fake_server: FakeServer) -> None:
-    assert isinstance(openai_model, ChatOpenAI)
-    assert (await openai_model.ainvoke("你好", temperature=0)).text
-    assert fake_server.headers[-1]["Authorization"] == "Bearer sk-openai"
-    client: Any = openai_model.http_async_client
-    assert "aiohttp" in type(client._transport).__module__
-
-
-async def test_openai_keeps_an_answer_that_was_cut_off(openai_model: BaseChatModel, fake_server: FakeServer) -> None:
-    schema = {"name": "x", "schema": {"type": "object", "properties": {"a": {"type": "string"}}}}
-    wanted = {"type": "json_schema", "json_schema": schema}
-    fake_server.rules = [{"cut": True}]
-    message = await openai_model.ainvoke("你好", response_format=wanted)
-    assert fake_server.bodies[-1]["response_format"] == wanted
-    assert message.response_metadata["finish_reason"] == "length" and message.text.startswith("{")
-
-
-async def test_openai_tells_a_refusal(openai_model: BaseChatModel, fake_server: FakeServer) -> None:
-    fake_server.rules = [{"refuse": True}]
-    assert (await openai_model.ainvoke("你好")).additional_kwargs["refusal"]
-
-
-async def test_openai_is_asked_once_and_not_again(openai_model: BaseChatModel, fake_server: FakeServer) -> None:
-    fake_server.rules = [{"status": 429, "headers": {"Retry-After": "3"}}]
-    with pytest.raises(ModelRateLimitError) as caught:
-        await openai_model.ainvoke("你好")
-    assert vars(caught.value)["retry_after"] == 3
-    assert len(fake_server.bodies) == 1
-
-
-@pytest.mark.parametrize("host", ["http://127.0.0.1:1", "http://127.0.0.1:1/v1"])
-async def test_openai_that_is_not_there_is_a_connection_error(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-openai")
-    model = connect(f"openai:gpt-x@{host}")
-    with pytest.raises(ModelConnectionError, match=r"gpt-x: .*127\.0\.0\.1"):
-        await model.ainvoke("你好")
-    await disconnect(model)
-
-
-async def test_openai_that_never_answers_is_a_timeout(fake_server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-openai")
-    fake_server.rules = [{"hang": 60}]
-    model = connect(f"openai:gpt-x@{fake_server.url}", timeout=0.2)
-    with pytest.raises(ModelTimeoutError):
-        await model.ainvoke("你好")
-    await disconnect(model)
-
-
-@pytest.mark.parametrize("kind", ["text/html", "application/json"])
-@pytest.mark.parametrize("body", ["<html>busy</html>", "[]", "{}", '{"choices": []}', '{"choices": [{"message": 1}]}'])
-async def test_a_body_of_openai_that_is_no_completion_is_worth_another_try(
-    openai_model: BaseChatModel, fake_server: FakeServer, body: str, kind: str
-) -> None:
-    fake_server.rules = [{"status": 200, "body": body, "headers": {"Content-Type": kind}}]
-    with pytest.raises(ModelAPIError, match="not a chat completion"):
-        await openai_model.ainvoke("你好")
-
-
-async def test_a_key_that_openai_quotes_back_is_hidden(openai_model: BaseChatModel, fake_server: FakeServer) -> None:
-    fake_server.rules = [{"status": 401, "body": {"error": {"message": "wrong key sk-openai"}}}]
-    with pytest.raises(ModelAuthenticationError, match=r"HTTP 401: .*wrong key \*{3}") as caught:
-        await openai_model.ainvoke("你好")
-    assert "sk-openai" not in str(caught.value) and caught.value.__cause__ is None
 
 
 def test_a_function_of_ones_own_makes_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,6 +226,37 @@ def test_what_ones_own_code_raises_is_told_with_its_spec(
     spec = f"{own_module(text)}:make"
     with pytest.raises(ProviderError, match=f"^{spec}: {said}"):
         connect(spec)
+
+
+DOCUMENTED = re.findall(
+    r"^\| `((\w+):[^`]+)` \| (?:`(\w+)`)? ?\| ([^|]+) \| [^|]+ \| ([^|]+) \|",
+    (Path(__file__).parents[1] / "docs" / "providers.md").read_text("utf-8"),
+    re.MULTILINE,
+)
+
+
+def test_the_page_on_providers_lists_every_service() -> None:
+    assert sorted(kind for _, kind, *_ in DOCUMENTED) == sorted(SERVICES)
+
+
+@pytest.mark.parametrize(("spec", "kind", "key", "shape", "logprobs"), DOCUMENTED)
+def test_a_line_of_the_page_on_providers_connects_as_it_says(
+    monkeypatch: pytest.MonkeyPatch, spec: str, kind: str, key: str, shape: str, logprobs: str
+) -> None:
+    service = SERVICES[kind]
+    assert service.key == key
+    assert shape == ("JSON mode" if service.structured == "json_object" else "schema") + ", strict" * bool(
+        service.unknown
+    )
+    assert (logprobs == "yes") is service.logprobs
+    if kind == "anthropic" and not find_spec("langchain_anthropic"):
+        pytest.skip("the extra `anthropic` is not installed")
+    for known in SERVICES.values():
+        monkeypatch.delenv(known.key, raising=False)
+    if key:
+        monkeypatch.setenv(key, "sk-1")
+    assert isinstance(connect(spec), BaseChatModel)
+    assert identity(spec) == spec.partition("@")[0]
 
 
 class StatusError(Exception):
@@ -299,9 +322,25 @@ async def test_a_script_plays_its_file(tmp_path: Path) -> None:
     assert identity(f"script:{path}") != before
 
 
-def test_a_missing_integration_says_what_to_install() -> None:
-    with pytest.raises(ProviderError, match="pip install langchain-anthropic"):
+def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ProviderError, match="pip install langchain-mistralai"):
+        connect("mistralai:mistral-x")
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-1")
+    monkeypatch.setitem(sys.modules, "langchain_anthropic", None)
+    monkeypatch.delitem(sys.modules, "psyche.agents.anthropic_chat", raising=False)
+    with pytest.raises(ProviderError, match=r"pip install 'psyche-synth\[anthropic\]'"):
         connect("anthropic:claude-x")
+
+
+def test_a_provider_of_others_is_not_asked_at_an_address_that_it_would_not_heed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    module = types.ModuleType("langchain_mistralai")
+    vars(module).update(ChatMistralAI=lambda **_: ScriptedChat(respond=lambda *_: "好"))
+    monkeypatch.setitem(sys.modules, "langchain_mistralai", module)
+    assert isinstance(connect("mistralai:m"), ScriptedChat)
+    with pytest.raises(ProviderError, match=r"mistralai takes no address; try compatible:m@http://h$"):
+        connect("mistralai:m@http://h")
 
 
 @pytest.mark.parametrize(
@@ -320,6 +359,7 @@ def test_a_missing_integration_says_what_to_install() -> None:
         ("transformers", "write transformers:DIR$"),
         ("openai", "write openai:MODEL$"),
         ("vllm:m", "needs an address that begins with http:// or https://: vllm:m@http://HOST:PORT/v1$"),
+        ("azure:m", "needs an address that begins with http:// or https://: azure:m@http://HOST:PORT/openai/v1$"),
         ("vllm:x@127.0.0.1:8000", "begins with http:// or https://: vllm:x@http://HOST:PORT/v1$"),
         ("vllm:m@http://HOST:PORT/v1", "http://HOST:PORT/v1 is not an address"),
         ("vllm:m@http://127.0.0.1:99999/v1", "http://127.0.0.1:99999/v1 is not an address"),
@@ -329,7 +369,8 @@ def test_a_missing_integration_says_what_to_install() -> None:
         ("script:/none/at/all.jsonl", "/none/at/all.jsonl: No such file"),
     ],
 )
-def test_a_spec_that_names_nothing_says_what_to_write(spec: str, said: str) -> None:
+def test_a_spec_that_names_nothing_says_what_to_write(monkeypatch: pytest.MonkeyPatch, spec: str, said: str) -> None:
+    monkeypatch.setenv("AZURE_OPENAI_API_KEY", "sk-1")
     with pytest.raises(ProviderError, match=said.replace("?", r"\?")):
         connect(spec)
 
@@ -369,3 +410,38 @@ def test_an_embedded_model_is_known_by_its_content(monkeypatch: pytest.MonkeyPat
 )
 def test_an_address_does_not_count_in_an_identity(spec: str, known_as: str) -> None:
     assert identity(spec) == known_as
+
+
+def schemas() -> st.SearchStrategy[Any]:
+    """JSON schemas whose properties have the names of keywords."""
+    names = st.sampled_from(["say", "pattern", "maxLength", "properties", "default", "enum"])
+    bounds = st.dictionaries(st.sampled_from(sorted(UNKNOWN)), st.integers(0, 9), max_size=2)
+    leaf = st.builds(lambda more: {"type": "string"} | more, bounds)
+
+    def closed(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+        fields = st.dictionaries(names, inner, max_size=3)
+        return st.builds(lambda said: {"type": "object", "properties": said}, fields) | st.builds(
+            lambda item, more: {"type": "array", "items": item} | more, inner, bounds
+        )
+
+    return st.recursive(leaf, closed, max_leaves=8)
+
+
+UNKNOWN = frozenset({"default", "maxLength", "minItems", "pattern"})
+
+
+def objects(schema: Any) -> list[Any]:
+    """The schema and those within it."""
+    inner = [*schema.get("properties", {}).values(), *([schema["items"]] if "items" in schema else [])]
+    return [schema, *(part for child in inner for part in objects(child))]
+
+
+@given(schemas())
+def test_a_schema_loses_what_a_service_does_not_know_and_no_field(schema: Any) -> None:
+    before, after = objects(schema), objects(strict(schema, UNKNOWN))
+    assert len(before) == len(after)
+    for was, now in zip(before, after, strict=True):
+        assert not now.keys() & UNKNOWN
+        assert list(now.get("properties", ())) == list(was.get("properties", ()))
+        assert now.get("required", []) == list(was.get("properties", ()))
+        assert ("additionalProperties" in now) is ("properties" in was)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from psyche.corpus.errors import RunFileError
+from psyche.engine.cast import ModelSection
 from psyche.engine.runfile import RunFile, load_run_file
 from psyche.engine.settings import RUNTIME
 from psyche.engine.stages import Route
@@ -91,6 +92,7 @@ CHANGED: dict[str, Any] = {
     "script": "simplified",
     "sources": [{"path": "other.json"}],
     "evaluations": [{"path": "exam.json"}],
+    "stages": ["plain_words.stage:plain_words"],
     "models": {"local": {"connect": "compatible:other@http://127.0.0.1:1/v1"}},
     "roles": {"default": {"temperature": 0.1}},
     "chunk": {"low": 700},
@@ -114,7 +116,8 @@ def routes(fields: dict[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
     return dict(route.chains), dict(route.fingerprints)
 
 
-def test_every_setting_either_changes_a_fingerprint_or_is_marked_as_runtime() -> None:
+def test_every_setting_either_changes_a_fingerprint_or_is_marked_as_runtime(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "examples" / "plain-words")
     assert set(CHANGED) == set(RunFile.model_fields), "a new setting: say here what changes it"
     price = {"price": {"input": 1.0, "output": 1.0}}
     priced = body(models={"local": body()["models"]["local"] | price})
@@ -161,6 +164,7 @@ def test_every_key_of_a_model_either_changes_a_fingerprint_or_is_marked_as_runti
         "logprobs": True,
         "local": False,
         "price": {"input": 1, "output": 1},
+        "batch": True,
         "in_flight": 3,
         "attempts": 2,
         "timeout": 5.0,
@@ -214,3 +218,24 @@ def test_who_reads_page_images_is_part_of_the_fingerprint_of_reading() -> None:
     _, before = routes(body())
     _, after = routes(body(roles={"transcriber": {"model": "local"}}))
     assert {name for name in before if before[name] != after[name]} == {"files", "dedup", "vary"}
+
+
+@pytest.mark.parametrize(
+    ("connect", "structured", "logprobs"),
+    [
+        ("vllm:m@http://127.0.0.1:8000/v1", "json_schema", True),
+        ("embedded", "json_schema", True),
+        ("compatible:m@http://127.0.0.1:8000/v1", "json_schema", False),
+        ("openai:gpt-4.1", "json_schema", False),
+        ("deepseek:deepseek-v4-flash", "json_object", False),
+        ("transformers:directory", "prompt", True),
+        ("your.module:make", "json_schema", False),
+    ],
+)
+def test_a_model_is_told_the_shape_of_an_answer_as_its_provider_likes_or_as_the_run_file_says(
+    connect: str, structured: str, logprobs: bool
+) -> None:
+    endpoint = ModelSection(connect=connect).endpoint()
+    assert (endpoint.structured, endpoint.logprobs) == (structured, logprobs)
+    endpoint = ModelSection(connect=connect, structured="json_object", logprobs=not logprobs).endpoint()
+    assert (endpoint.structured, endpoint.logprobs) == ("json_object", not logprobs)
