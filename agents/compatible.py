@@ -1,7 +1,7 @@
 """A chat model for all that speak OpenAI's chat completions: vLLM, DeepSeek, Gemini and others.
 
-Two things set it apart from the stock class, which OpenAI itself is asked by. It keeps the reasoning that most of them return
-beside the answer, and it talks to aiohttp directly, at a fraction of the processor time.
+Two things set it apart from the stock class, by which OpenAI itself is asked. It keeps the reasoning that most of them
+return beside the answer, and it talks to aiohttp directly, at a fraction of the processor time.
 """
 
 from __future__ import annotations

@@ -6,9 +6,10 @@ import re
 import signal
 import socket
 import sys
+import time
 from asyncio.subprocess import PIPE, STDOUT, Process
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -94,17 +95,22 @@ async def command(*words: object) -> AsyncIterator[tuple[Process, str, int]]:
         assert found
         yield process, said, int(found[1])
     finally:
-        with suppress(ProcessLookupError):
-            process.kill()
+        if process.returncode is None:
+            process.terminate()
         await process.wait()
 
 
 def gone(pid: int) -> bool:
-    """Whether a process is no more, or is only still to be taken note of by whoever inherited it."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return True
+    """Whether a process ends at once, be it that whoever inherited it has still to take note of it."""
+    for _ in range(100):
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.02)
+    return False
 
 
 def asked(port: int) -> Any:
