@@ -19,7 +19,7 @@ from psyche.agents.anthropic_chat import AnthropicChat
 from psyche.agents.batch_service import UNDECIDED, BatchService, Outcome, Sight, parsed
 from psyche.agents.compatible import stopped
 from psyche.agents.exchange import Request, read
-from psyche.agents.faults import fault, filtered, refusal
+from psyche.agents.faults import fault, filtered, inborn, refusal
 
 _PATH = "/v1/messages/batches"
 _CLOCKS = 86_400.0
@@ -56,6 +56,8 @@ class AnthropicBatches(BatchService):
         # LangChain's own translation, so that a batch asks what a direct call asks.
         messages: list[Any] = list(request.messages)
         payload = self._model._get_request_payload(messages, **request.arguments())
+        # Where the SDK's methods find what they have no parameter for: the body itself has no such part.
+        payload |= payload.pop("extra_body", {})
         params = {name: value for name, value in payload.items() if value is not None}
         return orjson.dumps({"custom_id": custom_id, "params": params})
 
@@ -121,4 +123,7 @@ class AnthropicBatches(BatchService):
         error = body["error"]
         if said := filtered(error):
             return read(stopped(self.name, said))
+        if name := inborn(error):
+            self._model._inborn.add(name)
+            return fault(ModelAPIError, f"{self.name}: takes no {name}; the next batch goes without", 400)
         return refusal(self.name, _STATUSES.get(error["type"], 500), orjson.dumps(body).decode(), self._key)

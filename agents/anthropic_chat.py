@@ -17,7 +17,8 @@ from pydantic import PrivateAttr
 
 from psyche.agents.compatible import stopped
 from psyche.agents.faults import fault, filtered, inborn, refusal, told
-from psyche.agents.services import SERVICES
+from psyche.agents.services import SERVICES, loopback
+from psyche.corpus.errors import first_line
 
 _ELSEWHERE = ("seed", "logprobs", "top_logprobs")
 """What the Messages API does not know."""
@@ -30,8 +31,11 @@ class AnthropicChat(ChatAnthropic):
 
     @cached_property
     def _async_client(self) -> anthropic.AsyncAnthropic:
-        # A client of its own, which can be closed: the stock class shares one among all, for good.
-        return anthropic.AsyncAnthropic(**self._client_params)
+        # A client of its own, which can be closed: the stock class shares one among all, for good. A redirect is
+        # refused: it would carry the key and the texts to another host.
+        at_home = loopback(self.anthropic_api_url or "")
+        client = anthropic.DefaultAsyncHttpxClient(follow_redirects=False, trust_env=not at_home)
+        return anthropic.AsyncAnthropic(**self._client_params, http_client=client)
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -66,11 +70,12 @@ class AnthropicChat(ChatAnthropic):
             raise fault(ModelTimeoutError, f"{self.model}: no answer in time") from error
         except anthropic.APIConnectionError as error:
             raise fault(ModelConnectionError, f"{self.model}: {error.__cause__ or error}") from error
-        except json.JSONDecodeError as error:
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise fault(ModelAPIError, f"{self.model}: not a message: {error}") from error
 
     def _format_output(self, data: Any, **kwargs: Any) -> ChatResult:
         try:
             return super()._format_output(data, **kwargs)
-        except (LookupError, TypeError, AttributeError) as error:
-            raise fault(ModelAPIError, f"{self.model}: not a message: {error}") from error
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            # Without its cause, which may quote the answer.
+            raise fault(ModelAPIError, f"{self.model}: not a message: {first_line(error)}") from None

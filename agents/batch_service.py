@@ -9,10 +9,10 @@ from typing import Any, ClassVar, Final
 
 import aiohttp
 import orjson
-from langchain_core.exceptions import ModelAPIError, ModelConnectionError, ModelError, ModelTimeoutError
+from langchain_core.exceptions import ModelConnectionError, ModelError, ModelTimeoutError
 
 from psyche.agents.exchange import Reply, Request
-from psyche.agents.faults import EXCERPT, fault, refusal
+from psyche.agents.faults import fault, misfit, refusal
 from psyche.agents.services import loopback
 
 Outcome = Reply | ModelError
@@ -102,8 +102,7 @@ class BatchService(ABC):
         except ValueError:
             said = None
         if not isinstance(said, dict):
-            text = " ".join(raw[:EXCERPT].decode("utf-8", "replace").split())
-            raise fault(ModelAPIError, f"{self.name}: not what a batch API says: {text}", 200)
+            raise misfit(self.name, "what a batch API says", raw, self._key)
         return said
 
     async def _listed(self, path: str, after: str, **params: str) -> AsyncIterator[dict[str, Any]]:
@@ -117,6 +116,12 @@ class BatchService(ABC):
             more = bool(rows and page.get("has_more"))
             if more:
                 params[after] = rows[-1]["id"]
+
+
+def declined(error: ModelError) -> bool:
+    """Whether the service said in so many words that it took nothing."""
+    status = getattr(error, "status_code", None)
+    return status is not None and 400 <= status < 500 and status not in (408, 409)
 
 
 def parsed(raw: bytes) -> list[dict[str, Any]]:

@@ -17,7 +17,6 @@ import aiohttp
 import orjson
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.exceptions import (
-    ModelAPIError,
     ModelConnectionError,
     ModelError,
     ModelInvalidRequestError,
@@ -29,7 +28,7 @@ from langchain_core.messages.ai import InputTokenDetails, UsageMetadata
 from langchain_core.outputs import ChatGeneration, ChatResult
 from pydantic import PrivateAttr, SecretStr
 
-from psyche.agents.faults import EXCERPT, fault, filtered, inborn, refusal, told, unusable
+from psyche.agents.faults import fault, filtered, inborn, misfit, refusal, told, unusable
 from psyche.agents.services import Service, loopback
 from psyche.agents.thoughts import beside
 
@@ -185,13 +184,14 @@ def _read(model: str, key: str, raw: bytes) -> AIMessage:
         choices = reply.get("choices") or [{}]
         # OpenRouter's, where the provider behind it failed after the header was sent.
         if error := reply.get("error") or choices[0].get("error"):
+            error = {"message": error} if isinstance(error, str) else error
             if said := filtered(error):
                 return stopped(model, said)
             raise unusable(model, error, key)
         return as_message(reply, choices[0])
     except (ValueError, LookupError, TypeError, AttributeError):
-        text = " ".join(raw[:EXCERPT].decode("utf-8", "replace").split())
-        _fail(ModelAPIError, f"not a chat completion: {text}", 200)
+        # Without its cause, which may quote the answer.
+        raise misfit(model, "a chat completion", raw, key) from None
 
 
 def wire(message: BaseMessage) -> dict[str, Any]:
@@ -217,7 +217,7 @@ def as_message(reply: dict[str, Any], choice: dict[str, Any]) -> AIMessage:
         metadata["logprobs"] = logprobs
     return AIMessage(
         content=said.get("content") or "",
-        additional_kwargs={name: text for name, text in aside.items() if text},
+        additional_kwargs={name: text for name, text in aside.items() if text and isinstance(text, str)},
         response_metadata=metadata,
         usage_metadata=_usage(reply["usage"]) if reply.get("usage") else None,
     )
@@ -242,5 +242,5 @@ def _count(tokens: object) -> int:
     return max(0, tokens) if isinstance(tokens, int) else 0
 
 
-def _fail(kind: type[ModelError], text: str, status: int | None = None) -> NoReturn:
-    raise fault(kind, text, status)
+def _fail(kind: type[ModelError], text: str) -> NoReturn:
+    raise fault(kind, text)

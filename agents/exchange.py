@@ -53,7 +53,8 @@ class Endpoint:
 
     `connect` is a provider spec as in `psyche.agents.providers`. `structured` says how the model is told the
     shape of an answer: by `json_schema` decoding, by `json_object` mode, or in the `prompt` alone; the two
-    latter get the schema as text. `logprobs` says whether the server gives log-probabilities of tokens.
+    latter get the schema as text. `logprobs` says whether the server gives log-probabilities of tokens. `batch` is for
+    the engine, which gathers requests.
     """
 
     connect: str
@@ -61,6 +62,7 @@ class Endpoint:
     logprobs: bool = False
     api_key_env: str | None = None
     timeout: float = 600.0
+    batch: bool = False
 
 
 @dataclass(frozen=True)
@@ -217,10 +219,10 @@ def read(message: AIMessage) -> Reply:
     """A LangChain message as a reply, whichever provider it is of; ModelAPIError for one that broke off."""
     meta, usage = message.response_metadata, message.usage_metadata
     details = usage.get("input_token_details", {}) if usage else {}
-    thought, text = apart(str(message.text))
+    thought, text = apart(_sound(str(message.text)))
     return Reply(
         text=text,
-        reasoning=within(message) or thought,
+        reasoning=_sound(within(message)) or thought,
         refusal=message.additional_kwargs.get("refusal") or "",
         finish_reason=_finish(meta),
         model=meta.get("model_name") or "",
@@ -229,6 +231,15 @@ def read(message: AIMessage) -> Reply:
         cached_tokens=details.get("cache_read") or 0,
         first_token=_first_token(meta.get("logprobs")),
     )
+
+
+def _sound(text: str) -> str:
+    """The text itself; ModelAPIError where it has half of a character, which JSON can say and no file can hold."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise fault(ModelAPIError, "the answer has half of a character") from None
+    return text
 
 
 def _finish(meta: Mapping[str, Any]) -> str:
@@ -244,7 +255,7 @@ def _first_token(logprobs: Any) -> dict[str, float]:
     tokens = (logprobs or {}).get("content") or []
     if not tokens:
         return {}
-    return {top["token"]: top["logprob"] for top in tokens[0].get("top_logprobs") or ()}
+    return {top["token"]: top["logprob"] for top in tokens[0].get("top_logprobs") or () if top["logprob"] is not None}
 
 
 carrier: ContextVar[Carrier] = ContextVar("carrier", default=deliver)

@@ -60,11 +60,23 @@ def refusal(model: str, status: int, text: str, key: str = "", headers: Mapping[
     if status in (400, 429) and any(word in text for word in _PENNILESS) and _PER_MINUTE not in text:
         kind = ModelPermissionDeniedError
     wait = seconds_to_wait(headers or {}, told(text))
+    return fault(kind, f"{model}: HTTP {status}: {_excerpt(text, key)}", status, wait)
+
+
+def misfit(model: str, expected: str, raw: bytes, key: str = "") -> ModelError:
+    """The error that a body of HTTP 200 is which is not what was expected; a page of a proxy's is quoted.
+
+    Anything else is not: it may hold an answer, and with it a person's words.
+    """
+    page = raw.lstrip().startswith(b"<")
+    shown = _excerpt(raw.decode("utf-8", "replace"), key) if page else f"{len(raw)} bytes of another form"
+    return fault(ModelAPIError, f"{model}: not {expected}: {shown}", 200)
+
+
+def _excerpt(text: str, key: str) -> str:
     text = " ".join(text.split())
-    if key:
-        # Servers quote the wrong key back; hidden before the cut, which could leave half of it.
-        text = text.replace(key, "***")
-    return fault(kind, f"{model}: HTTP {status}: {text[:EXCERPT]}", status, wait)
+    # Servers quote the wrong key back; hidden before the cut, which could leave half of it.
+    return (text.replace(key, "***") if key else text)[:EXCERPT]
 
 
 def told(text: str | bytes) -> dict[str, Any]:
@@ -120,7 +132,7 @@ def unreached(model: str, error: Exception) -> ModelError | None:
 
 
 def fault(kind: type[ModelError], text: str, status: int | None = None, wait: float | None = None) -> ModelError:
-    """An error of this kind with its attributes."""
-    error = kind(text)
+    """An error of this kind with its attributes, on one line."""
+    error = kind(" ".join(text.split()))
     vars(error).update(status_code=status, retry_after=wait)
     return error

@@ -5,48 +5,65 @@ OpenAI, "Batch API"; Azure and DashScope speak the same.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import orjson
 from langchain_core.exceptions import ModelAPIError, ModelError, ModelNotFoundError, ModelTimeoutError
 
-from psyche.agents.batch_service import BatchService, Outcome, Sight, parsed
+from psyche.agents.batch_service import BatchService, Outcome, Sight, declined, parsed
 from psyche.agents.compatible import CompatibleChat, as_message, stopped
 from psyche.agents.exchange import Request, read
-from psyche.agents.faults import EXCERPT, fault, filtered, refusal, told
+from psyche.agents.faults import EXCERPT, fault, filtered, inborn, refusal, told
+
+if TYPE_CHECKING:
+    from psyche.agents.openai_chat import OpenAIChat
 
 _ENDED = ("completed", "failed", "expired", "cancelled")
 _UNSENT = ("batch_expired", "batch_cancelled", "request_timeout")
 """Codes of a line that no model answered in time."""
+_UNREADY = ("pending", "running")
+"""What Azure says of a file that no batch can be made of yet."""
+_PAUSE = 2.0
+"""Seconds between two looks at such a file."""
 _PATH = "/v1/chat/completions"
 
 
 class OpenAIBatches(BatchService):
-    """The batches of a model that a `CompatibleChat` asks one by one."""
+    """The batches of a model that a `CompatibleChat` or an `OpenAIChat` asks one by one."""
 
     most = 50_000
     largest = 200_000_000
 
-    def __init__(self, model: CompatibleChat) -> None:
+    def __init__(self, model: CompatibleChat | OpenAIChat) -> None:
         key = model.api_key.get_secret_value() if model.api_key else ""
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         super().__init__(model.model, model.base_url, key, headers, model.timeout)
         self._model = model
 
     def line(self, custom_id: str, request: Request) -> bytes:
-        given = self._model.service.arguments(request.arguments())
+        given = self._model.service.arguments(request.arguments(), self._model._inborn)
         body = {"model": self._model.model, "messages": request.messages, **given}
         return orjson.dumps({"custom_id": custom_id, "method": "POST", "url": _PATH, "body": body})
 
     async def submit(self, nonce: str, lines: Sequence[bytes]) -> str:
         form = aiohttp.FormData({"purpose": "batch"})
         form.add_field("file", b"\n".join(lines), filename=_file(nonce), content_type="application/jsonl")
-        file = await self._ask("POST", "/files", data=form)
-        wanted = {"input_file_id": file["id"], "endpoint": _PATH, "completion_window": "24h"}
-        return str((await self._ask("POST", "/batches", json={**wanted, "metadata": {"nonce": nonce}}))["id"])
+        made = await self._ask("POST", "/files", data=form)
+        file = str(made["id"])
+        try:
+            while made.get("status") in _UNREADY:
+                await asyncio.sleep(_PAUSE)
+                made = await self._ask("GET", f"/files/{file}")
+            wanted = {"input_file_id": file, "endpoint": _PATH, "completion_window": "24h"}
+            return str((await self._ask("POST", "/batches", json={**wanted, "metadata": {"nonce": nonce}}))["id"])
+        except ModelError as error:
+            if declined(error):
+                await self._delete([file])
+            raise
 
     async def find(self, nonce: str, size: int, since: float, others: Collection[str]) -> str | None:
         """Known by its nonce, or by the name of its file where a service keeps no metadata.
@@ -95,8 +112,12 @@ class OpenAIBatches(BatchService):
         except (ValueError, LookupError, TypeError, AttributeError):
             return fault(ModelAPIError, f"{self.name}: not a chat completion in a batch", 200)
         text = orjson.dumps(body).decode()
-        if status in (400, 403) and (said := filtered(told(text))):
+        body_error = told(text)
+        if status in (400, 403) and (said := filtered(body_error)):
             return read(stopped(self.name, said))
+        if name := inborn(body_error):
+            self._model._inborn.add(name)
+            return fault(ModelAPIError, f"{self.name}: takes no {name}; the next batch goes without", status)
         return refusal(self.name, status, text, self._key)
 
 

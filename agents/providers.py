@@ -224,6 +224,7 @@ def _openai(spec: _Spec, key: SecretStr, timeout: float, connections: int) -> Ba
         temperature=None,
         max_retries=0,
         use_responses_api=False,
+        disable_streaming=True,
         http_async_client=client,
         openai_proxy=None,
     )
@@ -235,7 +236,13 @@ def _claude(spec: _Spec, key: SecretStr, timeout: float) -> BaseChatModel:
     except ImportError as error:
         raise ProviderError(f"{spec.text} needs more: pip install 'psyche-synth[anthropic]'") from error
     return AnthropicChat(
-        model_name=spec.name, base_url=_base(spec), api_key=key, timeout=timeout, max_retries=0, stop=None
+        model_name=spec.name,
+        base_url=_base(spec),
+        api_key=key,
+        timeout=timeout,
+        max_retries=0,
+        stop=None,
+        disable_streaming=True,
     )
 
 

@@ -24,7 +24,7 @@ class Service:
     the environment variable with the key, empty where none is needed. `structured` is its own way to the shape of an
     answer; `unknown` are the keywords of JSON schema that it refuses, and where there are any, it wants objects closed
     and all of their fields required. `logprobs` says whether log-probabilities come without being asked for twice,
-    `limit` what it calls the bound of an answer.
+    `limit` what it calls the bound of an answer, `batches` whether it has a batch API.
     """
 
     kind: str
@@ -35,6 +35,7 @@ class Service:
     logprobs: bool = False
     limit: str = "max_tokens"
     path: str = "/v1"
+    batches: bool = False
 
     def arguments(self, given: Mapping[str, Any], without: Collection[str] = ()) -> dict[str, Any]:
         """Arguments in the OpenAI form as this service takes them, and none of the names in `without`."""
@@ -80,14 +81,35 @@ SERVICES = {
         Service("vllm", logprobs=True),
         Service("llamacpp", logprobs=True),
         Service("sglang", logprobs=True),
-        Service("compatible"),
+        Service("compatible", batches=True),  # it depends on the server
         Service("ollama", "http://127.0.0.1:11434/v1"),
         Service("lmstudio", "http://127.0.0.1:1234/v1"),
         Service("deepseek", "https://api.deepseek.com/v1", "DEEPSEEK_API_KEY", "json_object"),
-        Service("dashscope", "https://dashscope.aliyuncs.com/compatible-mode/v1", "DASHSCOPE_API_KEY", "json_object"),
-        Service("openai", "https://api.openai.com/v1", "OPENAI_API_KEY", unknown=_OPENAI, limit=_NEWER),
-        Service("azure", "", "AZURE_OPENAI_API_KEY", unknown=_STRICTEST, limit=_NEWER, path="/openai/v1"),
-        Service("anthropic", "https://api.anthropic.com", "ANTHROPIC_API_KEY", unknown=_STRICTEST, path=""),
+        Service(
+            "dashscope",
+            "https://dashscope.aliyuncs.com/compatible-mode/v1",
+            "DASHSCOPE_API_KEY",
+            "json_object",
+            batches=True,
+        ),
+        Service("openai", "https://api.openai.com/v1", "OPENAI_API_KEY", unknown=_OPENAI, limit=_NEWER, batches=True),
+        Service(
+            "azure",
+            "",
+            "AZURE_OPENAI_API_KEY",
+            unknown=_STRICTEST,
+            limit=_NEWER,
+            path="/openai/v1",
+            batches=True,
+        ),
+        Service(
+            "anthropic",
+            "https://api.anthropic.com",
+            "ANTHROPIC_API_KEY",
+            unknown=_STRICTEST,
+            path="",
+            batches=True,
+        ),
         Service(
             "gemini",
             "https://generativelanguage.googleapis.com/v1beta/openai",

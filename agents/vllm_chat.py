@@ -151,6 +151,8 @@ class _Engine:
         _HAND.submit(self._step).add_done_callback(self._stepped)
 
     def _step(self) -> None:
+        if self._llm is None:
+            return  # it was ended meanwhile
         engine = self._llm.llm_engine
         if unheard := [number for number, written in self._writing.items() if written.cancelled()]:
             engine.abort_request(unheard)

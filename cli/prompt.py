@@ -6,7 +6,7 @@ import asyncio
 import difflib
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from statistics import mean
 
@@ -24,8 +24,8 @@ from psyche.engine.database import Database
 from psyche.engine.rehearsal import Rehearsal, Take, settings_of, told
 from psyche.engine.runfile import AGENTS
 from psyche.engine.settings import meant
-from psyche.prompts.prompt import Prompt, PromptError, load, parse
-from psyche.prompts.tuned import SUFFIX, tuned
+from psyche.prompts.prompt import Prompt, PromptError, load
+from psyche.prompts.tuned import SUFFIX, read
 
 WIDE = 110
 """Columns of a terminal from which on two answers have room beside each other."""
@@ -127,22 +127,15 @@ async def _try(rehearsal: Rehearsal, file: Path, times: int) -> None:
 
 def _edited(path: Path, standing: Prompt, home: Path | None) -> Prompt:
     """The prompt in a file of any name, in place of the standing one; InputError for one that cannot be used."""
+    plain = standing.plain or standing
+    ours = load(standing.name, standing.language, home)
     try:
-        text = path.read_text("utf-8")
-        if path.name.endswith(SUFFIX):
-            found, ours = tuned(text), load(standing.name, standing.language, home)
-            return found.over(ours if found.source == ours.digest else standing)
-        prompt = parse(text, standing.name, standing.language, path.parent)
-        if unknown := prompt.variables - standing.variables:
-            known = ", ".join(sorted(standing.variables))
-            raise PromptError(f"the template uses {min(unknown)!r}, which {standing.name} is not given; known: {known}")
-        return prompt
+        if path.name.endswith(SUFFIX) and plain != ours:
+            with suppress(PromptError):
+                return read(path, ours)
+        return read(path, plain)
     except PromptError as error:
-        raise InputError(f"{path}: {error}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 text; save it as UTF-8") from error
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+        raise InputError(str(error)) from error
 
 
 def _head(rehearsal: Rehearsal, request: Request) -> None:

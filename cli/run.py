@@ -43,7 +43,7 @@ async def _run(run: RunFile, run_file: Path, database: Database) -> Scheduler:
             await scheduler.go()
         finally:
             if out := outstanding(database):
-                told = f"{len(out)} batches go on at the provider; the same command takes them up"
+                told = f"batches that go on at the provider: {len(out)}; the same command takes them up"
                 console.print(told, soft_wrap=True)
     return scheduler
 

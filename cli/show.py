@@ -30,7 +30,6 @@ from psyche.corpus.records import (
     Reject,
     Session,
     Topic,
-    before,
 )
 from psyche.engine.archive import Archive
 from psyche.engine.batch_table import outstanding
@@ -69,7 +68,7 @@ def why_command(prefix: str, run: Path | None) -> None:
     with Database(run_directory(run) / "run.db", writable=False) as database:
         archive = Archive(database)
         record = archive.load(one(archive, prefix))
-        life = [*_ancestors(archive, record), record]
+        life = archive.line(record)[::-1]
         for known in life[:-1]:
             _tell(archive, known, follow=False)
         _tell(archive, life[-1], follow=True)
@@ -85,7 +84,7 @@ def trace_command(prefix: str, run: Path | None) -> None:
         archive, journal = Archive(database), Journal(database)
         record = archive.load(one(archive, prefix))
         found = False
-        for known in [*_ancestors(archive, record), record]:
+        for known in reversed(archive.line(record)):
             for result in archive.results(known.id):
                 for call in journal.calls(list(result.calls)):
                     found = True
@@ -149,14 +148,6 @@ def one(archive: Archive, prefix: str) -> str:
     if len(found) > 1:
         raise InputError(f"{prefix}: {len(found)} records begin so: {', '.join(found[:5])}")
     return found[0]
-
-
-def _ancestors(archive: Archive, record: Record) -> list[Record]:
-    """What a record was made from, oldest first."""
-    made_of = before(record)
-    if made_of is None and isinstance(record, Brief | Question | Post | Dialogue) and record.origin.parent:
-        made_of = archive.load(record.origin.parent)
-    return [*_ancestors(archive, made_of), made_of] if made_of else []
 
 
 def _tell(archive: Archive, record: Record, *, follow: bool) -> None:

@@ -12,7 +12,7 @@ import zstandard
 from pydantic import ValidationError
 
 from psyche.corpus.errors import StorageError
-from psyche.corpus.records import KINDS, Record
+from psyche.corpus.records import KINDS, Brief, Dialogue, Post, Question, Record, before
 from psyche.engine.database import Database, Statement
 
 PAGE = 256
@@ -48,6 +48,13 @@ class Archive:
         if not rows:
             raise StorageError(f"{self._database.path}: no record {record_id}")
         return _unpack(record_id, rows[0][0])
+
+    def line(self, record: Record) -> list[Record]:
+        """A record and what it was made of, the latest first."""
+        made_of = before(record)
+        if made_of is None and isinstance(record, Brief | Question | Post | Dialogue) and record.origin.parent:
+            made_of = self.load(record.origin.parent)
+        return [record, *(self.line(made_of) if made_of else [])]
 
     def everything(self) -> Iterator[Record]:
         """All records there are, ordered by id, page by page."""

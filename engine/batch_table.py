@@ -95,7 +95,7 @@ class BatchTable:
         await self._database.write(("UPDATE batch SET id = ? WHERE nonce = ?", (batch.id, batch.nonce)))
 
     async def finish(self, batch: Batch) -> None:
-        """Note that all its outcomes were taken: from now on only what it left at the provider is of interest."""
+        """Note that nothing more is to come of it: only what it left at the provider is of interest."""
         await self._database.write(("UPDATE batch SET keys = '[]' WHERE nonce = ?", (batch.nonce,)))
 
     async def forget(self, batch: Batch) -> None:

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TypeVar
 
-from langchain_core.exceptions import ModelAPIError, ModelError
+from langchain_core.exceptions import ModelAPIError, ModelError, ModelRateLimitError
 
-from psyche.agents.batch_service import UNDECIDED, BatchService, Sight
+from psyche.agents.batch_service import UNDECIDED, BatchService, Sight, declined
 from psyche.agents.compatible import CompatibleChat
 from psyche.agents.exchange import Endpoint, Reply, Request, chat_model
 from psyche.agents.faults import fault
@@ -82,6 +82,9 @@ class Batches:
         if isinstance(outcome, Reply):
             await keep(outcome)
         await self._taken(batch, request.key)
+        if isinstance(outcome, ModelRateLimitError):
+            # A direct call waits it out; here each try is a batch, and they are counted.
+            raise fault(ModelAPIError, str(outcome), 429)
         if isinstance(outcome, ModelError):
             raise outcome
         return outcome
@@ -104,12 +107,18 @@ class Batches:
         model = chat_model(self._endpoint)
         if isinstance(model, CompatibleChat):
             return OpenAIBatches(model)
-        # Which need the extra of that name.
-        from psyche.agents.anthropic_batches import AnthropicBatches
-        from psyche.agents.anthropic_chat import AnthropicChat
+        if self._endpoint.connect.startswith("anthropic:"):
+            # Which need the extra of that name.
+            from psyche.agents.anthropic_batches import AnthropicBatches
+            from psyche.agents.anthropic_chat import AnthropicChat
 
-        assert isinstance(model, AnthropicChat), "run files name no other kinds"
-        return AnthropicBatches(model, self._endpoint.timeout)
+            assert isinstance(model, AnthropicChat)
+            return AnthropicBatches(model, self._endpoint.timeout)
+        # Half a second to import, which whoever connected has spent.
+        from psyche.agents.openai_chat import OpenAIChat
+
+        assert isinstance(model, OpenAIChat), "run files name no other kinds"
+        return OpenAIBatches(model)
 
     def _join(self, request: Request) -> Batch:
         batch = self._gathering or Batch()
@@ -160,7 +169,7 @@ class Batches:
             try:
                 return await self._service.submit(batch.nonce, batch.lines)
             except ModelError as error:
-                batch.doubtful = not _declined(error)
+                batch.doubtful = not declined(error)
                 raise
 
         try:
@@ -194,7 +203,7 @@ class Batches:
         while not (sight := await self._do(partial(self._service.look, batch.id))).ended:
             await self._rest(next(pauses))
         if sight.problem:
-            await self._forget(batch)
+            await self._done(batch)
             raise ProviderError(f"{self._name}: the service refused a batch: {sight.problem}")
         return sight
 
@@ -203,7 +212,11 @@ class Batches:
 
         async def once() -> T:
             self._admit()
-            return await ask()
+            try:
+                return await ask()
+            except (ValueError, LookupError, TypeError, AttributeError) as error:
+                said = f"{type(error).__name__}: {error}"
+                raise fault(ModelAPIError, f"{self._name}: not what a batch API says: {said}") from error
 
         try:
             return (await self._lane.send(once))[0]
@@ -216,12 +229,17 @@ class Batches:
         self._admit()
 
     async def _taken(self, batch: Batch, key: str) -> None:
-        """Note that an outcome needs the batch no more; with the last one, the batch is done with."""
+        """Note that an outcome needs the batch no more."""
         del self._holding[key]
         batch.open.discard(key)
         if not batch.open:
-            await self._table.finish(batch)
-            self._finished.append(batch)
+            await self._done(batch)
+
+    async def _done(self, batch: Batch) -> None:
+        """Nothing more is to come of it; what it left at the provider is deleted when the run settles."""
+        await self._table.finish(batch)
+        self._release(batch)
+        self._finished.append(batch)
 
     async def _discard(self, batch: Batch) -> None:
         """Delete it at the provider, then here; a run that is stopping leaves that to the next one."""
@@ -250,9 +268,3 @@ def _pauses() -> Iterator[float]:
     while True:
         yield pause
         pause = min(pause * 1.5, PACE.later)
-
-
-def _declined(error: ModelError) -> bool:
-    """Whether the service said in so many words that it took nothing."""
-    status = getattr(error, "status_code", None)
-    return status is not None and 400 <= status < 500 and status not in (408, 409)

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated, Self, get_args
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from psyche.agents.agent import Role
 from psyche.agents.exchange import Endpoint
 from psyche.agents.providers import on_this_machine
-from psyche.agents.services import Structured, service
+from psyche.agents.services import SERVICES, Structured, service
 from psyche.corpus.records import Language
 from psyche.engine.settings import RUNTIME, Section, meant
 from psyche.prompts.prompt import Prompt
 from psyche.prompts.tuned import own
-
-BATCHING = ("openai", "azure", "dashscope", "anthropic", "compatible")
-"""Kinds of provider with a batch API; of the last, it depends on the server."""
 
 
 class Price(Section):
@@ -46,9 +43,10 @@ class ModelSection(Section):
     @field_validator("batch")
     @classmethod
     def _takes_batches(cls, value: bool, info: ValidationInfo) -> bool:
-        kind = info.data.get("connect", "").partition(":")[0]
-        if value and kind not in BATCHING:
-            raise ValueError(f"{kind} takes no batches; {', '.join(BATCHING)} do")
+        usual = service(info.data.get("connect", ""))
+        if value and not usual.batches:
+            able = [kind for kind, known in SERVICES.items() if known.batches]
+            raise ValueError(f"{usual.kind} takes no batches; {', '.join(able)} do")
         return value
 
     @property
@@ -65,6 +63,7 @@ class ModelSection(Section):
             logprobs=usual.logprobs if self.logprobs is None else self.logprobs,
             api_key_env=self.api_key_env,
             timeout=self.timeout,
+            batch=self.batch,
         )
 
 
@@ -133,6 +132,11 @@ class Cast(Section):
             return ()
         found = [own(Path(directory), agent, language, self.home(agent)) for language in get_args(Language)]
         return tuple(prompt for prompt in found if prompt)
+
+    def at_once(self) -> Self:
+        """The same without batches, which take hours."""
+        models = {name: model.model_copy(update={"batch": False}) for name, model in self.models.items()}
+        return self.model_copy(update={"models": models})
 
     @property
     def locals(self) -> list[str]:

@@ -51,7 +51,6 @@ class Desk:
         self._asking: dict[str, asyncio.Task[Reply]] = {}
         self._open = True
         batched = {identity(model.connect): (name, model) for name, model in models if model.batch}
-        self._batched = {model.endpoint() for _, model in models if model.batch}
         # One for all names that a model goes by: equal requests to it share a batch.
         self._batches = {
             known: Batches(name, model.endpoint(), model.attempts, journal.database, self.admit)
@@ -138,7 +137,7 @@ class Desk:
             began, sent = time.monotonic(), sent + 1
             try:
                 keep = partial(self._keep, request, began, sent)
-                if request.endpoint in self._batched:
+                if request.endpoint.batch:
                     return await self._batches[request.model].ask(request, keep)
                 reply = await deliver(request)
                 await keep(reply)

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Iterable
 
 from psyche.corpus.errors import PsycheError, RunFileError
 from psyche.corpus.records import Record
-from psyche.engine.perform import Performed
+from psyche.engine.perform import NO_RECORD, Performed
 from psyche.engine.stages import Stage
 
 
@@ -39,7 +39,7 @@ def _place(error: Exception, packages: set[str]) -> str:
     """The innermost line of the user's packages that an error came through, else of any."""
     steps = list(traceback.walk_tb(error.__traceback__))
     own = [(frame, line) for frame, line in steps if frame.f_globals["__name__"].partition(".")[0] in packages]
-    if not own and error.args == ("outcome",):
-        return "its end: no node set the outcome"
+    if not own and error.args in (("outcome",), (NO_RECORD,)):
+        return "its end: no node set the outcome, or to no record"
     frame, line = (own or steps)[-1]
     return f"{frame.f_code.co_filename}:{line}"

@@ -148,9 +148,7 @@ class Lane:
     def _final(self, error: ModelError) -> AnswerError | ProviderError:
         told = f"{self.name}: {str(error)[:300]}"
         if isinstance(error, ModelAuthenticationError | ModelPermissionDeniedError | ModelNotFoundError):
-            return ProviderError(f"{told}; check the key and the model's name")
-        if _out_of_money(error):
-            return ProviderError(f"{told}; the account has no quota left")
+            return ProviderError(f"{told}; check the key, its quota and the model's name")
         if not error.is_retryable:
             return RequestError(told)
         self._failures += 1
@@ -185,8 +183,4 @@ class _Trials:
 
 
 def _may_help(error: BaseException) -> bool:
-    return isinstance(error, ModelError) and error.is_retryable and not _out_of_money(error)
-
-
-def _out_of_money(error: BaseException) -> bool:
-    return getattr(error, "status_code", None) == 402
+    return isinstance(error, ModelError) and error.is_retryable

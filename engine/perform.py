@@ -22,6 +22,7 @@ from psyche.graphs.context import Context
 RECURSION_LIMIT = 100_000
 """Steps of one graph: the loops have bounds of their own, this one only catches a loop without."""
 
+NO_RECORD = "the outcome is no record"
 Performed = list[tuple[Result, list[Record]]]
 """For each record its result, and the records that came of it."""
 Ruling = Callable[[str], Decision | None]
@@ -59,8 +60,10 @@ async def perform(
     elif isinstance(outcome := state["outcome"], Rejection):
         kept = [outcome.record] if outcome.record else []
         status, reason, detail = "rejected", outcome.reason, outcome.detail
-    else:
+    elif isinstance(outcome, Record):
         kept = [outcome]
+    else:
+        raise TypeError(NO_RECORD)
     ids, asked = tuple(record.id for record in kept), tuple(dict.fromkeys(calls))
     return [(Result(stage.name, records[0].id, status, reason, detail, ids, asked), kept)]
 

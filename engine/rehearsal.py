@@ -17,7 +17,7 @@ from jinja2 import TemplateError
 from psyche.agents.agent import Role
 from psyche.agents.exchange import Reply, Request
 from psyche.corpus.errors import AnswerError, InputError, PsycheError, StorageError
-from psyche.corpus.records import Brief, Dialogue, Post, Question, Record, before, origin
+from psyche.corpus.records import Record, origin
 from psyche.engine.archive import Archive, Result
 from psyche.engine.database import Database
 from psyche.engine.desk import Desk, observed
@@ -74,13 +74,13 @@ class Rehearsal:
 
     def __init__(self, run: RunFile, database: Database, agent: str, record: Record) -> None:
         self.agent, self.home = agent, run.home(agent)
-        self._run = run
-        self.stage, self.record = _part(run.score, agent, _line(Archive(database), record))
+        self._run = run = run.at_once()
+        self.stage, self.record = _part(run.score, agent, Archive(database).line(record))
         self._stays = not origin(self.record).remote
         context = run.context(local=self._stays)
         self._context = context.model_copy(update={"solvers": dict(islice(context.solvers.items(), 1))})
         self._notes = _Notes(database)
-        self._desk = Desk(_at_once(run), self._notes, Tally())
+        self._desk = Desk(run, self._notes, Tally())
 
     async def request(self, prompt: Prompt | None = None) -> Request:
         """What the agent is sent first, by this prompt where one is given.
@@ -195,20 +195,6 @@ class _Notes(Journal):
             return self._new[key][1:]
         [call] = self.calls([key])
         return call.seconds, call.cost
-
-
-def _line(archive: Archive, record: Record) -> list[Record]:
-    """A record and what it was made of, the latest first."""
-    made_of = before(record)
-    if made_of is None and isinstance(record, Brief | Question | Post | Dialogue) and record.origin.parent:
-        made_of = archive.load(record.origin.parent)
-    return [record, *(_line(archive, made_of) if made_of else [])]
-
-
-def _at_once(run: RunFile) -> RunFile:
-    """The run file without batches, which take hours."""
-    models = {name: model.model_copy(update={"batch": False}) for name, model in run.models.items()}
-    return run.model_copy(update={"models": models})
 
 
 def _part(score: Score, agent: str, line: Sequence[Record]) -> tuple[Stage, Record]:

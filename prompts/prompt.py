@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from importlib import resources
 from pathlib import Path
@@ -35,7 +35,7 @@ class Prompt:
     The system message is `instructions` followed by `form`. The instructions are what a person, an optimiser or
     the refinement loop may rewrite; the form says how the answer must look and stays. Constant text comes first and
     the user turn last, so that servers can reuse the prefix. What the user template includes is looked for in `home`,
-    a directory, and then among our own templates.
+    a directory, and then among our own templates. `plain` is the prompt before it was tuned, None where it was not.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Prompt:
     user: str
     shots: tuple[Shot, ...] = ()
     home: str = ""
+    plain: Prompt | None = field(default=None, compare=False)
 
     def with_shots(self, shots: Iterable[Shot]) -> Prompt:
         """The same agent shown further examples."""
@@ -53,6 +54,16 @@ class Prompt:
     def with_instructions(self, text: str) -> Prompt:
         """The same agent told something else: the prompt that one record's refinement arrived at."""
         return self if text == self.instructions else replace(self, instructions=text)
+
+    def checked(self) -> Prompt:
+        """The prompt itself; PromptError where its templates or shots cannot be rendered."""
+        try:
+            _ = self.variables, self._shown
+        except TemplateError as error:
+            raise PromptError(f"a template cannot be used: {error}") from error
+        except (AttributeError, TypeError) as error:
+            raise PromptError("a shot has `given` and `answer`, each a text or fields by name") from error
+        return self
 
     @cached_property
     def _shown(self) -> list[Message]:
@@ -74,22 +85,14 @@ class Prompt:
     def digest(self) -> str:
         """Hash of everything that is sent but the inputs, included templates too."""
         shots = [list(shot) for shot in self.shots]
-        parts = [self.instructions, self.form, self.user, self._included, shots]
+        parts = [self.instructions, self.form, self.user, _included(self.user, self.home), shots]
         return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
     @property
     def variables(self) -> set[str]:
         """The names that the user template must be given, those of included templates too."""
-        jinja, sources = _jinja(self.home), (self.user, *self._included)
+        jinja, sources = _jinja(self.home), (self.user, *_included(self.user, self.home))
         return {name for source in sources for name in meta.find_undeclared_variables(jinja.parse(source))}
-
-    @property
-    def _included(self) -> list[str]:
-        """The texts of the templates that the user template includes."""
-        jinja = _jinja(self.home)
-        assert jinja.loader
-        names = meta.find_referenced_templates(jinja.parse(self.user))
-        return [jinja.loader.get_source(jinja, name)[0] for name in names if name]
 
 
 def _template(home: str, name: str) -> str | None:
@@ -98,6 +101,20 @@ def _template(home: str, name: str) -> str | None:
         if file.is_file():
             return file.read_text("utf-8")
     return None
+
+
+def _included(text: str, home: str) -> list[str]:
+    """The texts of the templates that a template includes, and of those that these include."""
+    jinja = _jinja(home)
+    assert jinja.loader
+    found: dict[str, str] = {}
+    waiting = [text]
+    for template in waiting:
+        for name in meta.find_referenced_templates(jinja.parse(template)):
+            if name and name not in found:
+                found[name] = jinja.loader.get_source(jinja, name)[0]
+                waiting.append(found[name])
+    return list(found.values())
 
 
 @cache
@@ -137,7 +154,7 @@ def parse(text: str, name: str, language: str, home: Path | None = None) -> Prom
     if unknown := body.keys() - _KEYS:
         raise PromptError(f"unknown key {min(map(str, unknown))!r}; known: {', '.join(sorted(_KEYS))}")
     try:
-        found = Prompt(
+        return Prompt(
             name=name,
             language=language,
             instructions=body.get("instructions", "").strip(),
@@ -145,10 +162,6 @@ def parse(text: str, name: str, language: str, home: Path | None = None) -> Prom
             user=body["user"].strip(),
             shots=tuple((shot["given"], shot["answer"]) for shot in body.get("shots") or ()),
             home=str(home or ""),
-        )
-        _ = found.variables, found._shown
-    except TemplateError as error:
-        raise PromptError(f"a template cannot be used: {error}") from error
+        ).checked()
     except (AttributeError, LookupError, TypeError) as error:
         raise PromptError("`instructions` and `form` are texts, `shots` a list of `given` and `answer`") from error
-    return found

@@ -37,9 +37,9 @@ class Tuned:
         if prompt.digest != self.source:
             raise PromptError(
                 f"{self.name}.{self.language}{SUFFIX} was made from another version of its prompt"
-                f" ({self.source[:8]}, which is {prompt.digest[:8]} now): run `psyche optimise` again, or delete it"
+                f" ({self.source[:8]}, which is {prompt.digest[:8]} now): delete it, and run `psyche optimise` again"
             )
-        return replace(prompt, instructions=self.instructions, shots=self.shots)
+        return replace(prompt, instructions=self.instructions, shots=self.shots, plain=prompt).checked()
 
     def dump(self) -> str:
         """The text of the file; answers that are JSON are written as such."""
@@ -75,17 +75,25 @@ def own(directory: Path, name: str, language: str, home: Path | None = None) -> 
     written, found = directory / f"{name}.{language}.yaml", directory / f"{name}.{language}{SUFFIX}"
     if not written.is_file() and not found.is_file():
         return None
-    file = written
+    standing = load(name, language, home)
+    prompt = read(written, standing) if written.is_file() else standing
+    return read(found, prompt) if found.is_file() else prompt
+
+
+def read(file: Path, standing: Prompt) -> Prompt:
+    """The prompt of a file, whatever it is called, in place of the standing one, or tuned from that.
+
+    PromptError, naming the file, for one that cannot be used.
+    """
     try:
-        standing = load(name, language, home)
-        prompt = standing
-        if written.is_file():
-            prompt = parse(written.read_text("utf-8"), name, language, directory)
-            if unknown := prompt.variables - standing.variables:
-                known = ", ".join(sorted(standing.variables))
-                raise PromptError(f"the template uses {min(unknown)!r}, which {name} is not given; known: {known}")
-        file = found
-        return tuned(found.read_text("utf-8")).over(prompt) if found.is_file() else prompt
+        text = file.read_text("utf-8")
+        if file.name.endswith(SUFFIX):
+            return tuned(text).over(standing)
+        prompt = parse(text, standing.name, standing.language, file.parent)
+        if unknown := prompt.variables - standing.variables:
+            known = ", ".join(sorted(standing.variables))
+            raise PromptError(f"the template uses {min(unknown)!r}, which {standing.name} is not given; known: {known}")
+        return prompt
     except PromptError as error:
         raise PromptError(f"{file}: {error}") from error
     except UnicodeDecodeError as error:

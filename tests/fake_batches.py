@@ -2,10 +2,11 @@
 
 Rules bring faults to single lines, by a part of the last user message, `times` times or always:
 
-    {"when": "…", "times": 2, "line": 400 | 429 | 500 | "expired" | "lost" | "cut" | "refused"}
+    {"when": "…", "times": 2, "line": 400 | 429 | 500 | "expired" | "lost" | "cut" | "refused", "error": {…}}
 
-A batch ends at its second look, and not while `hold` is set; its results come in reverse order. `faults` are HTTP
-statuses for the next requests of any kind, as pairs of method and path with a status: ("GET", "/batches", 500).
+A batch ends at its second look, and not while `hold` is set; its results come in reverse order. A file
+is ready after `unready` looks. `faults` are HTTP statuses for the next requests of any kind, as pairs of method and
+path with a status: ("GET", "/batches", 500).
 A line is billed when its batch is handed in, unless a rule says that it is not answered.
 """
 
@@ -66,6 +67,7 @@ class FakeBatches:
         self.refuses = ""
         self.ends_as = "completed"
         self.deleted = 0
+        self.unready = 0
         self._numbers = itertools.count()
         self.happened: Callable[[str, str], Awaitable[None]] | None = None
 
@@ -83,6 +85,7 @@ class FakeBatches:
         app = web.Application(client_max_size=64 << 20, middlewares=[self._around])
         app.router.add_post("/v1/files", self._upload)
         app.router.add_get("/v1/files", self._list_files)
+        app.router.add_get("/v1/files/{id}", self._file_look)
         app.router.add_get("/v1/files/{id}/content", self._content)
         app.router.add_delete("/v1/files/{id}", self._delete_file)
         app.router.add_post("/v1/batches", self._create)
@@ -128,7 +131,15 @@ class FakeBatches:
         file = form["file"]
         assert isinstance(file, web.FileField)
         name = self._file(file.filename, file.file.read())
-        return web.json_response({"id": name, "filename": file.filename, "purpose": "batch"})
+        return self._about(name)
+
+    async def _file_look(self, request: web.Request) -> web.Response:
+        self.unready -= 1
+        return self._about(request.match_info["id"])
+
+    def _about(self, name: str) -> web.Response:
+        status = "pending" if self.unready else "processed"
+        return web.json_response({"id": name, "filename": self.files[name][0], "purpose": "batch", "status": status})
 
     async def _list_files(self, request: web.Request) -> web.Response:
         rows = [{"id": name, "filename": self.files[name][0]} for name in reversed(self.files)]
@@ -146,6 +157,8 @@ class FakeBatches:
 
     async def _create(self, request: web.Request) -> web.Response:
         wanted = orjson.loads(await request.read())
+        if self.unready:
+            return web.json_response({"error": {"message": "the file is in 'pending' state"}}, status=400)
         assert (wanted["endpoint"], wanted["completion_window"]) == ("/v1/chat/completions", "24h")
         lines = [orjson.loads(line) for line in self.files[wanted["input_file_id"]][1].split(b"\n")]
         assert all(line["url"] == wanted["endpoint"] and line["method"] == "POST" for line in lines)
@@ -175,7 +188,7 @@ class FakeBatches:
                     row["error"] = {"code": "batch_expired", "message": "not executed in time"}
                     failed.append(row)
                 case int(status):
-                    body = {"error": {"message": "a fault by rule", "type": "error"}}
+                    body = {"error": rule.get("error", {"message": "a fault by rule", "type": "error"})}
                     failed.append(row | {"response": {"status_code": status, "body": body}})
                 case _:
                     said = self._completion(line["body"], rule)
@@ -231,7 +244,7 @@ class FakeBatches:
             return None
         result: dict[str, Any] = {"type": "expired"}
         if isinstance(kind, int):
-            error = {"type": types[kind], "message": "a fault by rule"}
+            error = {"type": types[kind], "message": "a fault by rule"} | rule.get("error", {})
             result = {"type": "errored", "error": {"type": "error", "error": error}}
         elif kind != "expired":
             said = self._completion(line["params"], rule)

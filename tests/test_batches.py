@@ -7,12 +7,14 @@ import signal
 import sqlite3
 import sys
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
+from psyche.agents import openai_batches
 from psyche.agents.exchange import Reply, Request, close_models
 from psyche.agents.openai_batches import OpenAIBatches
 from psyche.corpus.errors import BudgetError, PrivacyError, ProviderError, RequestError, RunFileError
@@ -35,13 +37,14 @@ from tests.fake_server import FakeServer
 
 QUICK = Pace(linger=0.05, first=0.01, later=0.02, listed=0.05)
 ROOT = Path(__file__).parents[1]
-FORMS = ["compatible", "anthropic"]
+FORMS = ["compatible", "openai", "anthropic"]
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batches, "PACE", QUICK)
-    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-secret")
+    for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY"):
+        monkeypatch.setenv(name, "sk-secret")
 
 
 @pytest.fixture(params=FORMS)
@@ -122,11 +125,40 @@ async def test_a_line_fails_as_a_direct_call_does_and_alone(
         assert server.billed == (1 if error else 2), "what failed for a while is in a second batch"
 
 
-async def test_tries_of_one_request_are_bounded(database: Database, form: str) -> None:
-    async with FakeBatches(rules=[{"line": "expired"}]) as server:
+@pytest.mark.parametrize("line", ["expired", 429])
+async def test_tries_of_one_request_are_bounded(database: Database, form: str, line: Any) -> None:
+    async with FakeBatches(rules=[{"line": line}]) as server:
         (failed,) = await ask(desk(server, database, form, attempts=2), [request(server, "问", form)])
         assert isinstance(failed, UnavailableError)
         assert len(server.batches) == 2
+
+
+REFUSED = {
+    "message": "`temperature` is deprecated for this model.",
+    "param": "temperature",
+    "code": "unsupported_value",
+}
+
+
+async def test_a_model_that_refuses_a_sampling_is_asked_without_it_in_the_next_batch(
+    database: Database, form: str
+) -> None:
+    async with FakeBatches(rules=[{"line": 400, "times": 1, "error": REFUSED}]) as server:
+        wanted = replace(request(server, "问", form), sampling={"max_tokens": 10, "temperature": 0.5})
+        (reply,) = await ask(desk(server, database, form), [wanted])
+        assert isinstance(reply, Reply)
+        sent = [line.get("body") or line["params"] for batch in server.batches.values() for line in batch.lines]
+        assert ["temperature" in body for body in sent] == [True, False]
+
+
+async def test_of_two_sections_with_one_model_only_that_with_batch_makes_batches(database: Database) -> None:
+    async with FakeBatches() as server:
+        run = cast(server)
+        run.models["direct"] = run.models["fake"].model_copy(update={"batch": False})
+        wanted = replace(request(server, "问"), endpoint=run.models["direct"].endpoint())
+        (error,) = await ask(Desk(run, Journal(database), Tally()), [wanted])
+        assert isinstance(error, ProviderError) and "404" in str(error), "it asks what answers at once"
+        assert server.sizes == []
 
 
 async def test_only_what_is_missing_is_handed_in_again(database: Database, form: str) -> None:
@@ -168,9 +200,11 @@ async def test_a_batch_refused_as_a_whole_is_one_line_with_the_services_words(da
         assert isinstance(first, ProviderError) and isinstance(second, ProviderError)
         assert "refused a batch: line 3: Enqueued token limit reached (and 1 more)" in str(first)
         assert outstanding(database) == [], "the next run hands it in anew"
+        await asked.settle()
+        assert server.files == {}
 
 
-@pytest.mark.parametrize("fault", [("POST", "", 400), ("POST", "", 401), ("GET", "", 404)])
+@pytest.mark.parametrize("fault", [("POST", "", 400), ("POST", "", 401), ("POST", "", 200), ("GET", "", 404)])
 async def test_a_service_that_takes_no_batches_stops_the_run_without_the_key(
     database: Database, fault: tuple[str, str, int], form: str
 ) -> None:
@@ -187,9 +221,12 @@ async def test_failures_of_the_batch_api_are_retried_and_nothing_is_handed_in_tw
     path = "/messages" if form == "anthropic" else "/batches"
     async with FakeBatches() as server:
         server.faults = [("POST", path, 429), ("GET", path, 503)]
-        (reply,) = await ask(desk(server, database, form, attempts=6), [request(server, "问", form)])
+        asked = desk(server, database, form, attempts=6)
+        (reply,) = await ask(asked, [request(server, "问", form)])
         assert isinstance(reply, Reply)
         assert server.billed == 1
+        await asked.settle()
+        assert server.files == {}, "nor what went up with the first try"
 
 
 async def test_an_answer_lost_on_its_way_back_does_not_hand_in_the_batch_again(database: Database, form: str) -> None:
@@ -205,6 +242,14 @@ async def test_an_answer_lost_on_its_way_back_does_not_hand_in_the_batch_again(d
         (reply,) = await ask(desk(server, database, form), [request(server, "问", form)])
         assert isinstance(reply, Reply) and lost
         assert server.billed == 1
+
+
+async def test_a_file_that_is_not_ready_is_waited_for(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openai_batches, "_PAUSE", 0.01)
+    async with FakeBatches() as server:
+        server.unready = 2
+        (reply,) = await ask(desk(server, database), [request(server, "问")])
+        assert isinstance(reply, Reply)
 
 
 async def test_a_full_batch_goes_at_once_and_the_next_one_gathers(
@@ -343,13 +388,14 @@ async def test_killed_at_any_moment_a_run_pays_nothing_twice(tmp_path: Path, for
 def killed_and_resumed(spec: str, directory: Path) -> list[list[int]]:
     """How the processes ended that met each point of KILLS, and those that went on after them."""
     batches.PACE = QUICK
-    points = dict(enumerate(KILLS))
-    if spec.startswith("anthropic"):
+    points, kind = dict(enumerate(KILLS)), spec.partition(":")[0]
+    if kind != "compatible":
+        importlib.import_module(f"psyche.agents.{kind}_chat")  # once, and not in every child
+    if kind == "anthropic":
         points = {
             at: (moment, what.replace("/batches", "/v1/messages/batches")) for at, (moment, what) in points.items()
         }
         del points[KILLS.index(("after", "POST /files"))]
-        importlib.import_module("psyche.agents.anthropic_batches")  # once, and not in every child
     ends = []
     for killed in (True, False):
         met = [(directory / f"{at}.db", str(at), point if killed else None) for at, point in points.items()]
@@ -425,7 +471,9 @@ async def test_a_run_in_batches_exports_what_a_direct_one_does(tmp_path: Path) -
 def test_a_provider_without_batches_is_refused_with_those_that_have_them() -> None:
     models = {"m": {"connect": "deepseek:deepseek-chat", "batch": True}}
     body = {"name": "d", "sources": [{"path": "b"}], "models": models}
-    with pytest.raises(RunFileError, match=r"models\.m\.batch: deepseek takes no batches; openai, azure, dashscope"):
+    with pytest.raises(
+        RunFileError, match=r"models\.m\.batch: deepseek takes no batches; compatible, dashscope, openai"
+    ):
         checked(body, RunFile, "run.toml")
 
 

@@ -142,6 +142,8 @@ async def test_a_solver_votes_for_letters_of_its_own_order() -> None:
     assert [mark.score for mark in (right, wrong, mute)] == [1, 0, 0]
     assert [mark.said for mark in (right, wrong, mute)] == ["B", "A", ""]
     assert "读不出答案" in mute.feedback
+    # The letters of the row are not those that the solver was shown.
+    assert "正确答案是 编码，它答的是 提取" in wrong.feedback
     assert figures("solver", [QUESTION] * 4, [(1, "B"), (0, "A"), (0, ""), (1, "B")]) == {"read": 0.75}
 
 

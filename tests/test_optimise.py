@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from psyche.prompts.prompt import load
 from psyche.prompts.tuned import own
 from psyche.tuning.exercises import EXERCISES
 from psyche.tuning.optimisation import Method
+from psyche.tuning.parts import read_parts
 
 # DSPy calls its own GEPA class experimental, and asyncio's child watcher of an imported library warns once.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -161,6 +163,42 @@ def test_what_was_played_is_not_paid_for_again(model: Callable[..., Model], tmp_
     assert (tmp_path / "tuned" / "screener.zh.tuned.json").read_bytes() == written
 
 
+def run_file(path: Path, prompts: str) -> str:
+    path.write_text(
+        'name = "mine"\n[[sources]]\npath = "rows.jsonl"\n[models.m]\nconnect = "mine.models:make"\n'
+        f'[roles.screener]\nprompts = "{prompts}"\n',
+        "utf-8",
+    )
+    return str(path)
+
+
+def test_a_prompt_that_was_tuned_before_is_tuned_anew_from_the_plain_one(
+    model: Callable[..., Model], tmp_path: Path
+) -> None:
+    data, file = save(tmp_path / "rows.jsonl", rows()), tmp_path / "tuned" / "screener.zh.tuned.json"
+    model()
+    optimise(tmp_path / "tuned", data)
+    written = file.read_bytes()
+    connect = run_file(tmp_path / "run.toml", "tuned")
+    assert optimise(tmp_path / "tuned", data, connect=connect) == 0
+    assert file.read_bytes() == written
+    assert load_run_file(Path(connect)).role("screener").prompts[0].instructions == HINT
+
+
+def test_a_prompt_file_of_your_own_is_tuned_and_told_where_its_tuned_file_belongs(
+    model: Callable[..., Model], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, mine = save(tmp_path / "rows.jsonl", rows()), tmp_path / "mine"
+    mine.mkdir()
+    (mine / "screener.zh.yaml").write_text("instructions: 审题。\nuser: '{% include \"exam.zh.j2\" %}'\n", "utf-8")
+    model()
+    connect = run_file(tmp_path / "run.toml", "mine")
+    assert optimise(tmp_path / "tuned", data, connect=connect) == 0
+    assert f"move it to {mine}, beside the prompt that it was made from" in capsys.readouterr().out
+    (tmp_path / "tuned" / "screener.zh.tuned.json").rename(mine / "screener.zh.tuned.json")
+    assert load_run_file(Path(connect)).role("screener").prompts[0].instructions == HINT
+
+
 def test_a_model_that_serves_nobody_stops_it_with_its_own_words(
     model: Callable[..., Model], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -225,6 +263,9 @@ def test_bad_rows_are_named_and_say_what_is_needed(model: Callable[..., Model], 
         optimise(tmp_path / "tuned", save(tmp_path / "rows.jsonl", given))
     with pytest.raises(InputError, match="8 rows in 'zh', and 20 are needed"):
         optimise(tmp_path / "tuned", save(tmp_path / "rows.jsonl", rows(8)))
+    paired = [one | {"pair": f"p{number % 9}"} for number, one in enumerate(rows())]
+    with pytest.raises(InputError, match="9 groups of rows with one `pair`, and 10 are needed"):
+        optimise(tmp_path / "tuned", save(tmp_path / "rows.jsonl", paired))
     with pytest.raises(InputError, match="a second row with the id 'q0'"):
         optimise(tmp_path / "tuned", save(tmp_path / "rows.jsonl", [*rows(), rows()[0]]))
 
@@ -256,9 +297,38 @@ def test_the_documentation_lists_every_exercise_in_its_own_words() -> None:
         assert f"| {name} | {exercise.data} | {exercise.metric} |" in text
 
 
-def test_an_agent_that_reads_images_is_optimised_by_gepa_alone(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="transcriber cannot be shown examples, for they hold images"):
-        optimise_command("transcriber", "rows.jsonl", "mipro", "embedded", None, "zh", 10, 10, tmp_path)
+@pytest.mark.parametrize("agent", ["transcriber", "solver"])
+def test_an_agent_whose_plays_make_no_examples_is_optimised_by_gepa_alone(agent: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=f"a play of {agent} makes no worked example; optimise it --with gepa"):
+        optimise_command(agent, "rows.jsonl", "mipro", "embedded", None, "zh", 10, 10, tmp_path)
+
+
+def test_too_few_plays_to_try_anything_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="--plays 10: 18 are the least where 9 rows are chosen by"):
+        optimise(tmp_path / "tuned", save(tmp_path / "rows.jsonl", rows()), plays=10)
+
+
+def test_a_row_has_one_part_however_many_rows_are_taken(tmp_path: Path) -> None:
+    data = save(tmp_path / "rows.jsonl", rows(200))
+    whole = read_parts(data, EXERCISES["screener"], "zh", 200)
+    some = read_parts(data, EXERCISES["screener"], "zh", 60)
+    for part in ("train", "dev", "test"):
+        ids = [{row.id for row in getattr(parts, part)} for parts in (some, whole)]
+        assert ids[0] < ids[1]
+    assert [len(some.train), len(some.dev), len(some.test)] == [18, 18, 24]
+    with pytest.raises(InputError, match="no such file, and no benchmark is called 'pcb'; did you mean 'pceb'"):
+        read_parts("pcb:folder", EXERCISES["reasoner"], "zh", 60)
+
+
+def test_what_it_took_counts_this_optimisation_alone(
+    model: Callable[..., Model], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    played = model()
+    optimise(tmp_path / "tuned", save(tmp_path / "rows.jsonl", rows()))
+    calls = len({tuple(message.text for message in sent) for sent in played.sent}) + len(played.reflected)
+    optimise(tmp_path / "tuned", save(tmp_path / "rows.jsonl", rows(60)[30:]))
+    first, second = (int(found) for found in re.findall(r"took (\d+) calls", capsys.readouterr().out))
+    assert first == calls and second < 2 * calls - 10
 
 
 def test_own_gives_nothing_where_there_is_nothing(tmp_path: Path) -> None:

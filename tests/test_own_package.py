@@ -350,7 +350,8 @@ stage = Stage("faulty", graph, after=("screen",), takes=(Question,), gives=(Ques
     ("code", "problem"),
     [
         ("raise LookupError(state['question'].stem)", r"LookupError at \S+faulty\.py:9"),
-        ("return {}", "KeyError at its end: no node set the outcome"),
+        ("return {}", "KeyError at its end: no node set the outcome, or to no record"),
+        ("return {'outcome': 'done'}", "TypeError at its end: no node set the outcome, or to no record"),
         (
             "return {'outcome': Post(title='', text='x', language='zh', origin=Origin(source='x'))}",
             "it gave a Post, which is not among its `gives`",

@@ -101,6 +101,20 @@ def test_templates_of_your_own_are_included_from_beside_the_prompt(tmp_path: Pat
     assert again and again.digest != before
 
 
+def test_a_template_that_an_included_one_includes_is_part_of_the_prompt_too(tmp_path: Path) -> None:
+    put(tmp_path, "screener.zh.yaml", "user: '{% include \"mine.j2\" %}'\n")
+    put(tmp_path, "mine.j2", '{% include "inner.j2" %}')
+    put(tmp_path, "inner.j2", "题：{{ stem }}")
+    found = own(tmp_path, "screener", "zh")
+    before = found and found.digest
+    put(tmp_path, "inner.j2", "问：{{ stem }}")
+    again = own(tmp_path, "screener", "zh")
+    assert again and again.digest != before
+    put(tmp_path, "inner.j2", "{{ gold }}")
+    with pytest.raises(PromptError, match="uses 'gold', which screener is not given"):
+        own(tmp_path, "screener", "zh")
+
+
 @pytest.mark.parametrize(
     ("name", "text", "told"),
     [
@@ -112,6 +126,11 @@ def test_templates_of_your_own_are_included_from_beside_the_prompt(tmp_path: Pat
         ("screener.zh.yaml", "user: '{% include \"no.j2\" %}'\n", "a template cannot be used"),
         ("screener.zh.yaml", "user: a\nshots: [1]\n", "`shots` a list of `given` and `answer`"),
         ("screener.zh.tuned.json", "{", "not a file of `psyche optimise`"),
+        (
+            "screener.zh.tuned.json",
+            Tuned("screener", "zh", load("screener", "zh").digest, "新", ((5, "是"),), {}).dump(),  # type: ignore[arg-type]
+            "a shot has `given` and `answer`, each a text or fields by name",
+        ),
         ("screener.zh.tuned.json", '{"agent": "screener"}', "not a file of `psyche optimise`"),
     ],
 )

@@ -186,6 +186,20 @@ async def test_an_engine_that_dies_fails_all_that_wait_and_starts_again_when_clo
     assert [engine.log[-1] == "shut down" for engine in engines] == [True, False]
 
 
+async def test_a_model_closed_in_the_middle_of_a_call_starts_again(model: VllmChat, engines: list[FakeEngine]) -> None:
+    await model.ainvoke("hi")
+    engines[0].held.clear()
+    waiting = asyncio.create_task(model.ainvoke("extraordinarily"))
+    await asyncio.sleep(0.1)
+    closing = asyncio.create_task(model.aclose())
+    await asyncio.sleep(0.1)
+    engines[0].held.set()
+    await closing
+    with pytest.raises(ProviderError, match="was ended"):
+        await waiting
+    assert (await model.ainvoke("hi")).text == "HI"
+
+
 async def test_a_model_that_does_not_load_is_tried_once_for_all_who_wait(engines: list[FakeEngine]) -> None:
     broken = connected("org/broken")
     told = await asyncio.gather(*(broken.ainvoke("hi") for _ in range(3)), return_exceptions=True)

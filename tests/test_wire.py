@@ -23,7 +23,7 @@ from langchain_openai import ChatOpenAI
 from psyche.agents.agent import declined
 from psyche.agents.compatible import CompatibleChat
 from psyche.agents.exchange import Endpoint, Reply, Request, close_models, deliver
-from psyche.agents.providers import connect
+from psyche.agents.providers import connect, disconnect
 from psyche.agents.services import SERVICES, service
 
 KEY = "sk-of-a-test"
@@ -215,6 +215,62 @@ async def test_a_body_of_claude_that_is_no_message_is_worth_another_try(player: 
     for _ in player.plays:
         with pytest.raises(exceptions.ModelAPIError, match="not a message"):
             await ask(player, "anthropic")
+
+
+@pytest.mark.parametrize("kind", sorted(FIXTURES))
+async def test_a_redirect_carries_neither_the_key_nor_the_texts_elsewhere(player: Player, kind: str) -> None:
+    player.plays = [{"status": 307, "body": "", "headers": {"Location": f"{player.url}/elsewhere"}}]
+    with pytest.raises(exceptions.ModelInvalidRequestError, match="HTTP 307"):
+        await ask(player, kind)
+    assert len(player.asked) == 1
+
+
+@pytest.mark.parametrize("kind", ["compatible", "openai", "anthropic"])
+async def test_who_listens_to_a_stream_gets_the_answer_in_one_piece(player: Player, kind: str) -> None:
+    if kind == "anthropic" and not find_spec("langchain_anthropic"):
+        pytest.skip("the extra `anthropic` is not installed")
+    player.plays = [FIXTURES[kind]["cases"]["plain"]]
+    model = connect(f"{kind}:m@{player.url}")
+    messages: list[Any] = list(MESSAGES)
+    pieces = [piece async for piece in model.astream(messages, max_tokens=64)]
+    assert [str(piece.text) for piece in pieces] == [FIXTURES[kind]["cases"]["plain"]["reply"]["text"]]
+    assert not player.asked[0][1].get("stream")
+    await disconnect(model)
+
+
+WORDS = "我不想活了"
+SPOILT = [f'{{"choices": [{{"text": "{WORDS}"}}]}}', f'{{"content": [{{"type": "text", "text": {{"{WORDS}": 1}}}}]}}']
+
+
+@pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
+@pytest.mark.parametrize("body", [*SPOILT, f"data: {WORDS}", f'{{"error": "{KEY}"}}', f"<html>{KEY}</html>"])
+@pytest.mark.parametrize("kind", ["deepseek", "openai", "anthropic"])
+async def test_the_error_of_a_spoilt_answer_has_neither_its_words_nor_the_key(
+    player: Player, kind: str, body: str
+) -> None:
+    player.plays = [{"body": body}]
+    with pytest.raises(exceptions.ModelAPIError) as caught:
+        await ask(player, kind)
+    assert WORDS not in str(caught.value) and KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["compatible", "openai", "anthropic"])
+async def test_half_of_a_character_is_no_answer(player: Player, kind: str) -> None:
+    player.plays = [{"body": json.dumps(FIXTURES[kind]["cases"]["plain"]["body"]).replace("\\u56de", "\\ud83d")}]
+    with pytest.raises(exceptions.ModelAPIError):
+        await ask(player, kind)
+
+
+async def test_what_is_odd_beside_an_answer_does_not_cost_it(player: Player) -> None:
+    """A refusal that is no text, and a log-probability of minus infinity, which JSON has no number for."""
+    rivals = [{"token": "A", "logprob": -0.1}, {"token": "B", "logprob": None}]
+    choice = {
+        "message": {"content": "A", "refusal": {"reason": ""}},
+        "logprobs": {"content": [{"token": "A", "logprob": -0.1, "top_logprobs": rivals}]},
+    }
+    player.plays = [{"body": {"choices": [choice]}}]
+    reply = await ask(player, "compatible")
+    assert (reply.text, reply.refused, reply.first_token) == ("A", False, {"A": -0.1})
 
 
 async def test_claude_that_is_not_there_is_a_connection_error(player: Player) -> None:

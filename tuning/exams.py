@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
 from pydantic import BaseModel, ConfigDict, field_validator
@@ -89,13 +89,23 @@ async def arrives(roles: Roles, question: Question, answer: str) -> bool:
 async def _answer(roles: Roles, row: KeyedRow) -> Mark:
     """Whether the reasoner's answer is the gold one; what is cut off or has no usable form is wrong."""
     said, _ = await reason(roles, row.question, first_instructions(roles, row.language), 0)
-    return _marked(row, await arrives(roles, row.question, said.answer), said.answer)
+    right = await arrives(roles, row.question, said.answer)
+    return Mark(float(right), _told(row.language, right, row.answer or "", said.answer[:40]), said.answer)
 
 
 async def _vote(roles: Roles, row: BallotRow) -> Mark:
-    """Whether the solver's vote is the gold answer; a vote that cannot be read is wrong."""
-    vote = await solve(solver.role(roles), solver.name, row.question, 0)
-    return _marked(row, vote.correct, vote.parsed or "")
+    """Whether the solver's vote is the gold answer; a vote that cannot be read is wrong.
+
+    It is shown the options in another order, so that the reflector is told of their words, not of their letters.
+    """
+    question = row.question
+    vote = await solve(solver.role(roles), solver.name, question, 0)
+
+    def words(letters: Iterable[str]) -> str:
+        return " / ".join(question.options[letter] for letter in letters)
+
+    told = _told(row.language, vote.correct, words(question.key.value), words(vote.parsed or ""))
+    return Mark(float(vote.correct), told, vote.parsed or "")
 
 
 _ANSWERED: Mapping[Language, str] = {
@@ -109,11 +119,9 @@ _RIGHT: Mapping[Language, Mapping[bool, str]] = {
 _NOTHING: Mapping[Language, str] = {"zh": "（读不出答案）", "en": "nothing that can be read"}
 
 
-def _marked(row: KeyedRow, right: bool, said: str) -> Mark:
-    told = _ANSWERED[row.language].format(
-        right=_RIGHT[row.language][right], gold=row.answer, said=said[:40] or _NOTHING[row.language]
-    )
-    return Mark(float(right), told, said)
+def _told(language: Language, right: bool, gold: str, said: str) -> str:
+    """Whether an answer is right, which one would be, and which it was."""
+    return _ANSWERED[language].format(right=_RIGHT[language][right], gold=gold, said=said or _NOTHING[language])
 
 
 def _read(rows: Sequence[BallotRow], marks: Sequence[Mark]) -> Mapping[str, float]:
@@ -135,4 +143,5 @@ SOLVER = Exercise(
     data="questions with kind, case, stem, options and answer; those without options or answer are left out",
     metric="share of votes for the gold answer; single choices are read from log-probabilities where there are any",
     figures=_read,
+    shown=False,
 )

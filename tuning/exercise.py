@@ -63,7 +63,7 @@ class Exercise(Generic[Rows]):
     `play` asks the agent by the function that graphs use, and others where its work is judged by what comes of it. What
     it asks goes through the carrier. `data` says in a line what the rows must have, `metric` what the score is;
     `figures` are further numbers over all plays, such as precision and recall, by their names. A play that is not
-    `shown` in text alone, such as that of a page image, makes no worked example.
+    `shown` whole by what was said, as that of a page image or of a vote, makes no worked example.
     """
 
     agent: Agent

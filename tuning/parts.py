@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from psyche.corpus.errors import AnswerKeyError, InputError, first_fault
 from psyche.corpus.records import Language
+from psyche.engine.settings import meant
 from psyche.evaluation.catalogue import catalogue, load
 from psyche.evaluation.items import Choice
 from psyche.tuning.exams import KeyedRow
@@ -21,15 +22,15 @@ from psyche.tuning.exercise import Exercise, Rows
 
 SHARES = {"train": 3, "dev": 3, "test": 4}
 """Of ten groups of rows, how many go where."""
-FEWEST = 20
-"""Rows under which no figure means anything."""
+FEWEST, GROUPS = 20, sum(SHARES.values())
+"""Rows, and groups of them, under which no figure means anything."""
 
 
 @dataclass(frozen=True)
 class Parts(Generic[Rows]):
     """`train` is what the optimiser sees, `dev` what it chooses by, `test` what its choice is judged on.
 
-    `digest` is the sha256 of all rows, in their order.
+    `digest` is the sha256 of all rows, part by part.
     """
 
     train: tuple[Rows, ...]
@@ -41,19 +42,25 @@ class Parts(Generic[Rows]):
 def read_parts(data: str, exercise: Exercise[Rows], language: Language, most: int) -> Parts[Rows]:
     """The rows of a JSON Lines file in one language, or the questions of a benchmark, `NAME:PATH`; `most` at most.
 
-    Rows that lack what the exercise needs are left out. Which are taken, and where each goes, is drawn by their ids:
-    the same in every run, pairs together, and every part with its share of each label. InputError for a row that does
-    not fit, and for too few.
+    Rows that lack what the exercise needs are left out. Where each goes, and then which are taken, is drawn by their
+    ids: the same in every run over the same data, however many are taken, pairs together, and every part with its share
+    of each label. InputError for a row that does not fit, and for too few.
     """
     name, _, path = data.partition(":")
-    if path and name in (*catalogue(), "bank"):
+    known = (*catalogue(), "bank")
+    if path and name not in known and not Path(data).exists():
+        raise InputError(f"{data}: no such file, and no benchmark is called {name!r}{meant(name, known)}")
+    if path and name in known:
         rows = list(_questions(name, Path(path), exercise, language))
     else:
         rows = [row for row in _labels(Path(data), exercise) if row.language == language]
-    rows = _some([row for row in rows if row.usable], most)
+    parts = _dealt([row for row in rows if row.usable], most)
+    rows = [*parts.train, *parts.dev, *parts.test]
     if len(rows) < FEWEST:
         raise InputError(f"{data}: {len(rows)} rows in {language!r}, and {FEWEST} are needed to tell better from worse")
-    return _dealt(rows)
+    if (groups := len({row.group for row in rows})) < GROUPS:
+        raise InputError(f"{data}: {groups} groups of rows with one `pair`, and {GROUPS} are needed")
+    return parts
 
 
 def _labels(path: Path, exercise: Exercise[Rows]) -> Iterable[Rows]:
@@ -97,21 +104,7 @@ def _questions(name: str, path: Path, exercise: Exercise[Rows], language: Langua
             )
 
 
-def _some(rows: list[Rows], most: int) -> list[Rows]:
-    """So many rows at most, whole groups, drawn by their hashes; in their own order."""
-    kept: set[str] = set()
-    count = 0
-    by_group: dict[str, int] = defaultdict(int)
-    for row in rows:
-        by_group[row.group] += 1
-    for group in sorted(by_group, key=_drawn):
-        if count + by_group[group] <= most:
-            kept.add(group)
-            count += by_group[group]
-    return [row for row in rows if row.group in kept]
-
-
-def _dealt(rows: Sequence[Rows]) -> Parts[Rows]:
+def _dealt(rows: Sequence[Rows], most: int) -> Parts[Rows]:
     groups: dict[str, list[Rows]] = defaultdict(list)
     for row in rows:
         groups[row.group].append(row)
@@ -119,12 +112,21 @@ def _dealt(rows: Sequence[Rows]) -> Parts[Rows]:
     ordered = sorted(groups.values(), key=lambda group: (sorted(row.label for row in group), _drawn(group[0].group)))
     turns = [part for part, share in SHARES.items() for _ in range(share)]
     turns = [turns[(3 * place) % len(turns)] for place in range(len(turns))]
-    dealt: dict[str, list[Rows]] = {part: [] for part in SHARES}
+    dealt: dict[str, list[list[Rows]]] = {part: [] for part in SHARES}
     for place, group in enumerate(ordered):
-        dealt[turns[place % len(turns)]] += group
-    digest = hashlib.sha256(orjson.dumps([row.model_dump(mode="json") for row in rows])).hexdigest()
-    train, dev, test = (tuple(sorted(dealt[part], key=lambda row: _drawn(row.id))) for part in SHARES)
+        dealt[turns[place % len(turns)]].append(group)
+    train, dev, test = (_some(dealt[part], most * share // GROUPS) for part, share in SHARES.items())
+    digest = hashlib.sha256(orjson.dumps([row.model_dump(mode="json") for row in (*train, *dev, *test)])).hexdigest()
     return Parts(train=train, dev=dev, test=test, digest=digest)
+
+
+def _some(groups: Sequence[Sequence[Rows]], most: int) -> tuple[Rows, ...]:
+    """So many rows at most, whole groups, drawn by their hashes; in the order of their own."""
+    kept: list[Rows] = []
+    for group in sorted(groups, key=lambda group: _drawn(group[0].group)):
+        if len(kept) + len(group) <= most:
+            kept += group
+    return tuple(sorted(kept, key=lambda row: _drawn(row.id)))
 
 
 def _drawn(text: str) -> bytes:

@@ -39,7 +39,11 @@ class Play:
 
 
 class Plays(Sitting, Generic[Rows]):
-    """The sitting of one agent in one language, with those who help to judge it; `prompt` is what it is told today."""
+    """The sitting of one agent in one language, with those who help to judge it.
+
+    `prompt` is what it is told today, but for what was tuned: that may have seen the rows that are to judge it now.
+    `asked` are the keys of all calls so far.
+    """
 
     def __init__(
         self, cast: Cast, exercise: Exercise[Rows], language: Language, database: Database, tally: Tally
@@ -48,8 +52,11 @@ class Plays(Sitting, Generic[Rows]):
         agents = (*AGENTS, exercise.agent.name, "default")
         self._roles = {agent: cast.role(agent) for agent in agents} | {reflector.name: _reflecting(cast)}
         self._exercise = exercise
+        self.asked: list[str] = []
+        self._carry = self._desk.carrier(self.asked)
         role = exercise.agent.role(self._roles)
-        self.prompt = exercise.agent.prompt(role, language)
+        told = exercise.agent.prompt(role, language)
+        self.prompt = told.plain or told
         self.model = next(name for name, model in cast.models.items() if model.endpoint() == role.endpoint)
         self.in_flight = cast.models[self.model].in_flight
 
@@ -72,7 +79,7 @@ class Plays(Sitting, Generic[Rows]):
         agent, heard = self._exercise.agent, list[tuple[Request, Reply]]()
 
         async def carry(request: Request) -> Reply:
-            reply = await self._desk.carry(request)
+            reply = await self._carry(request)
             if request.role == agent.name:
                 heard.append((request, reply))
             return reply
@@ -89,7 +96,7 @@ class Plays(Sitting, Generic[Rows]):
 
     async def proposal(self, prompt: Prompt, plays: Sequence[Mapping[str, str]], sample: int) -> str:
         """Better instructions, by the reflector; the old ones where it has none to give."""
-        carrier.set(self._desk.carry)
+        carrier.set(self._carry)
         try:
             return await rewrite(self._roles, prompt.language, prompt.instructions, prompt.form, plays, sample)
         except UnavailableError:
