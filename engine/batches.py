@@ -25,7 +25,7 @@ from psyche.agents.providers import identity
 from psyche.corpus.errors import AnswerError, ProviderError, PsycheError
 from psyche.engine.batch_table import Batch, BatchTable
 from psyche.engine.database import Database
-from psyche.engine.lane import Lane
+from psyche.engine.lane import Lane, UnavailableError
 
 MOST = 100_000
 """Requests that may wait for batches at one time: those of the largest batch there is."""
@@ -200,12 +200,21 @@ class Batches:
     async def _ended(self, batch: Batch) -> Sight:
         assert batch.id is not None
         pauses = _pauses()
-        while not (sight := await self._do(partial(self._service.look, batch.id))).ended:
+        while not (sight := await self._sight(batch.id)).ended:
             await self._rest(next(pauses))
         if sight.problem:
             await self._done(batch)
             raise ProviderError(f"{self._name}: the service refused a batch: {sight.problem}")
         return sight
+
+    async def _sight(self, batch_id: str) -> Sight:
+        """How far it is. A service out of reach is looked at again later: the lane says when it has been too long."""
+        try:
+            return await self._do(partial(self._service.look, batch_id))
+        except ProviderError as error:
+            if isinstance(error.__cause__, UnavailableError):
+                return Sight(batch_id, ended=False)
+            raise
 
     async def _do(self, ask: Callable[[], Awaitable[T]]) -> T:
         """Ask the service, with the lane's retries; ProviderError where it does not do what it is asked."""

@@ -229,6 +229,14 @@ async def test_failures_of_the_batch_api_are_retried_and_nothing_is_handed_in_tw
         assert server.files == {}, "nor what went up with the first try"
 
 
+async def test_a_service_out_of_reach_for_a_while_is_looked_at_again(database: Database, form: str) -> None:
+    async with FakeBatches() as server:
+        server.faults = [("GET", "/messages" if form == "anthropic" else "/batches", 503)] * 3
+        (reply,) = await ask(desk(server, database, form, attempts=1), [request(server, "问", form)])
+        assert isinstance(reply, Reply) and not server.faults
+        assert server.billed == 1
+
+
 async def test_an_answer_lost_on_its_way_back_does_not_hand_in_the_batch_again(database: Database, form: str) -> None:
     async with FakeBatches() as server:
 
