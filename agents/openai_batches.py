@@ -29,7 +29,7 @@ _UNREADY = ("pending", "running")
 """What Azure says of a file that no batch can be made of yet."""
 _PAUSE = 2.0
 """Seconds between two looks at such a file."""
-_PATH = "/v1/chat/completions"
+_PATH, _AZURES_PATH = "/v1/chat/completions", "/chat/completions"
 
 
 class OpenAIBatches(BatchService):
@@ -43,11 +43,12 @@ class OpenAIBatches(BatchService):
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         super().__init__(model.model, model.base_url, key, headers, model.timeout)
         self._model = model
+        self._path = _AZURES_PATH if model.service.kind == "azure" else _PATH
 
     def line(self, custom_id: str, request: Request) -> bytes:
         given = self._model.service.arguments(request.arguments(), self._model._inborn)
         body = {"model": self._model.model, "messages": request.messages, **given}
-        return orjson.dumps({"custom_id": custom_id, "method": "POST", "url": _PATH, "body": body})
+        return orjson.dumps({"custom_id": custom_id, "method": "POST", "url": self._path, "body": body})
 
     async def submit(self, nonce: str, lines: Sequence[bytes]) -> str:
         form = aiohttp.FormData({"purpose": "batch"})
@@ -58,7 +59,7 @@ class OpenAIBatches(BatchService):
             while made.get("status") in _UNREADY:
                 await asyncio.sleep(_PAUSE)
                 made = await self._ask("GET", f"/files/{file}")
-            wanted = {"input_file_id": file, "endpoint": _PATH, "completion_window": "24h"}
+            wanted = {"input_file_id": file, "endpoint": self._path, "completion_window": "24h"}
             return str((await self._ask("POST", "/batches", json={**wanted, "metadata": {"nonce": nonce}}))["id"])
         except ModelError as error:
             if declined(error):

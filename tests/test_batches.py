@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import json
 import os
 import signal
 import sqlite3
@@ -15,8 +16,10 @@ import orjson
 import pytest
 
 from psyche.agents import openai_batches
-from psyche.agents.exchange import Reply, Request, close_models
+from psyche.agents.exchange import Endpoint, Reply, Request, close_models
 from psyche.agents.openai_batches import OpenAIBatches
+from psyche.agents.openai_chat import OpenAIChat
+from psyche.agents.providers import connect as connected
 from psyche.corpus.errors import BudgetError, PrivacyError, ProviderError, RequestError, RunFileError
 from psyche.engine import batches
 from psyche.engine.archive import Archive
@@ -235,6 +238,15 @@ async def test_a_service_out_of_reach_for_a_while_is_looked_at_again(database: D
         (reply,) = await ask(desk(server, database, form, attempts=1), [request(server, "问", form)])
         assert isinstance(reply, Reply) and not server.faults
         assert server.billed == 1
+
+
+@pytest.mark.parametrize(("kind", "path"), [("openai", "/v1/chat/completions"), ("azure", "/chat/completions")])
+def test_lines_say_the_path_that_their_service_knows(kind: str, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEY", "secret")
+    model = connected(f"{kind}:fake@http://127.0.0.1:1/v1", api_key_env="KEY")
+    assert isinstance(model, OpenAIChat)
+    line = OpenAIBatches(model).line("1", Request("solver", Endpoint("compatible:x"), (), {"max_tokens": 10}))
+    assert json.loads(line)["url"] == path
 
 
 async def test_an_answer_lost_on_its_way_back_does_not_hand_in_the_batch_again(database: Database, form: str) -> None:
