@@ -62,5 +62,5 @@ def _in_plain_words(stem: str) -> str:
 
 
 def _longest(question: str) -> str:
-    letter, _ = max(_OPTION.findall(question), key=lambda option: len(option[1]))
+    letter, _ = max(_OPTION.findall(question), key=lambda option: len(option[1]), default=("A", ""))
     return str(letter)
