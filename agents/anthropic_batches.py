@@ -124,6 +124,6 @@ class AnthropicBatches(BatchService):
         if said := filtered(error):
             return read(stopped(self.name, said))
         if name := inborn(error):
-            self._model._inborn.add(name)
+            self._model.refused.add(name)
             return fault(ModelAPIError, f"{self.name}: takes no {name}; the next batch goes without", 400)
         return refusal(self.name, _STATUSES.get(error["type"], 500), orjson.dumps(body).decode(), self._key)

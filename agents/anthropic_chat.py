@@ -13,7 +13,7 @@ from langchain_core.exceptions import ModelAPIError, ModelConnectionError, Model
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
-from pydantic import PrivateAttr
+from pydantic import Field
 
 from psyche.agents.compatible import stopped
 from psyche.agents.faults import fault, filtered, inborn, refusal, told
@@ -25,9 +25,12 @@ _ELSEWHERE = ("seed", "logprobs", "top_logprobs")
 
 
 class AnthropicChat(ChatAnthropic):
-    """Claude, asked in the OpenAI form; every failure is one of LangChain's neutral errors."""
+    """Claude, asked in the OpenAI form; every failure is one of LangChain's neutral errors.
 
-    _inborn: set[str] = PrivateAttr(default_factory=lambda: set(_ELSEWHERE))
+    `refused` are the settings of sampling that the model does not take, as far as is known.
+    """
+
+    refused: set[str] = Field(default_factory=lambda: set(_ELSEWHERE), exclude=True)
 
     @cached_property
     def _async_client(self) -> anthropic.AsyncAnthropic:
@@ -44,7 +47,7 @@ class AnthropicChat(ChatAnthropic):
     def _get_request_payload(
         self, input_: LanguageModelInput, *, stop: list[str] | None = None, **kwargs: Any
     ) -> dict[str, Any]:
-        asked = {name: value for name, value in kwargs.items() if name not in self._inborn}
+        asked = {name: value for name, value in kwargs.items() if name not in self.refused}
         return super()._get_request_payload(input_, stop=stop, **SERVICES["anthropic"].arguments(asked))
 
     async def _agenerate(
@@ -59,7 +62,7 @@ class AnthropicChat(ChatAnthropic):
         except anthropic.APIStatusError as error:
             text, status, headers = error.response.text, error.response.status_code, error.response.headers
             if (name := inborn(told(text))) in kwargs:
-                self._inborn.add(name)
+                self.refused.add(name)
                 del kwargs[name]
                 return await self._agenerate(messages, stop, run_manager, **kwargs)
             if said := filtered(told(text)):

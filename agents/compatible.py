@@ -26,7 +26,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.messages.ai import InputTokenDetails, UsageMetadata
 from langchain_core.outputs import ChatGeneration, ChatResult
-from pydantic import PrivateAttr, SecretStr
+from pydantic import Field, PrivateAttr, SecretStr
 
 from psyche.agents.faults import fault, filtered, inborn, misfit, refusal, told, unusable
 from psyche.agents.services import Service, loopback
@@ -46,7 +46,8 @@ class CompatibleChat(BaseChatModel):
     it: `ainvoke(messages, temperature=0, max_tokens=400, response_format=...)`. The answer's
     `response_metadata` has `finish_reason`, `model_name` and, where asked for, `logprobs`; its
     `additional_kwargs` has `reasoning_content` and `refusal` where there are any. A request that a
-    content filter stops is a refusal too, with `finish_reason` content_filter.
+    content filter stops is a refusal too, with `finish_reason` content_filter. `refused` are the settings of sampling
+    that the model does not take, as far as is known.
 
     Raises the `Model*Error`s of langchain_core.exceptions, with `status_code` (int | None) and
     `retry_after` (seconds, float | None).
@@ -58,7 +59,7 @@ class CompatibleChat(BaseChatModel):
     api_key: SecretStr | None = None
     timeout: float = 600
     connections: int = 256
-    _inborn: set[str] = PrivateAttr(default_factory=set)
+    refused: set[str] = Field(default_factory=set, exclude=True)
     _sessions: WeakKeyDictionary[AbstractEventLoop, aiohttp.ClientSession] = PrivateAttr(
         default_factory=WeakKeyDictionary
     )
@@ -108,7 +109,7 @@ class CompatibleChat(BaseChatModel):
 
     async def answer(self, turns: Sequence[Mapping[str, Any]], **arguments: object) -> AIMessage:
         """What `ainvoke` says to messages in the OpenAI form, past LangChain's callbacks."""
-        posted = await asked(partial(self._post, turns), self.service, arguments, self._inborn)
+        posted = await asked(partial(self._post, turns), self.service, arguments, self.refused)
         return completed(self.model, self._key, *posted)
 
     @property

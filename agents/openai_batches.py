@@ -46,7 +46,7 @@ class OpenAIBatches(BatchService):
         self._path = _AZURES_PATH if model.service.kind == "azure" else _PATH
 
     def line(self, custom_id: str, request: Request) -> bytes:
-        given = self._model.service.arguments(request.arguments(), self._model._inborn)
+        given = self._model.service.arguments(request.arguments(), self._model.refused)
         body = {"model": self._model.model, "messages": request.messages, **given}
         return orjson.dumps({"custom_id": custom_id, "method": "POST", "url": self._path, "body": body})
 
@@ -117,7 +117,7 @@ class OpenAIBatches(BatchService):
         if status in (400, 403) and (said := filtered(body_error)):
             return read(stopped(self.name, said))
         if name := inborn(body_error):
-            self._model._inborn.add(name)
+            self._model.refused.add(name)
             return fault(ModelAPIError, f"{self.name}: takes no {name}; the next batch goes without", status)
         return refusal(self.name, status, text, self._key)
 

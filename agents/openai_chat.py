@@ -12,7 +12,7 @@ from langchain_core.exceptions import ModelConnectionError
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_openai import ChatOpenAI
-from pydantic import Field, PrivateAttr, SecretStr
+from pydantic import Field, SecretStr
 
 from psyche.agents.compatible import Posted, asked, completed
 from psyche.agents.faults import fault, unreached
@@ -30,7 +30,7 @@ class OpenAIChat(ChatOpenAI):
     openai_api_base: str = Field(alias="base_url")
     openai_api_key: SecretStr = Field(alias="api_key")
     request_timeout: float = Field(alias="timeout")
-    _inborn: set[str] = PrivateAttr(default_factory=set)
+    refused: set[str] = Field(default_factory=set, exclude=True)
 
     @property
     def base_url(self) -> str:
@@ -56,7 +56,7 @@ class OpenAIChat(ChatOpenAI):
         **kwargs: Any,
     ) -> ChatResult:
         post = partial(self._post, messages, stop)
-        posted = await asked(post, self.service, kwargs, self._inborn)
+        posted = await asked(post, self.service, kwargs, self.refused)
         message = completed(self.model, self.api_key.get_secret_value(), *posted)
         return ChatResult(generations=[ChatGeneration(message=message)])
 

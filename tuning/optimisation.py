@@ -83,13 +83,13 @@ class Optimisation:
     async def _search(self, method: Method, plays: int, threads: int) -> Prompt:
         # DSPy takes seconds to import, and only this needs it.
         from psyche.tuning.optimisers import optimise
-        from psyche.tuning.program import HaltError, Stage
+        from psyche.tuning.program import HaltError, Relay
 
         tally = self._tally.stages["search"] = StageTally(plays, started=time.monotonic())
-        stage = Stage(self._plays, asyncio.get_running_loop(), tally)
+        relay = Relay(self._plays, asyncio.get_running_loop(), tally)
         train, dev = self._parts.train, self._parts.dev
         try:
-            return await asyncio.to_thread(optimise, method, stage, train, dev, plays=plays, threads=threads)
+            return await asyncio.to_thread(optimise, method, relay, train, dev, plays=plays, threads=threads)
         except HaltError:
             assert self._plays.stopped_by, "only a stopped sitting halts"
             raise self._plays.stopped_by from None

@@ -15,7 +15,7 @@ from dspy.teleprompt import BootstrapFewShotWithRandomSearch, MIPROv2
 
 from psyche.prompts.prompt import Prompt
 from psyche.tuning.exercise import Row
-from psyche.tuning.program import Program, Stage, example
+from psyche.tuning.program import Program, Relay, example
 
 SHOTS = 3
 """Demos that are added at most."""
@@ -26,20 +26,20 @@ _SEED = 0
 
 
 def optimise(
-    method: str, stage: Stage, train: Sequence[Row], dev: Sequence[Row], *, plays: int, threads: int
+    method: str, relay: Relay, train: Sequence[Row], dev: Sequence[Row], *, plays: int, threads: int
 ) -> Prompt:
     """The prompt that an optimiser ends with, after about so many plays; blocks, and is meant for a thread.
 
     HaltError where the sitting was stopped.
     """
-    found: Program = _RUNS[method](Program(stage), [*map(example, train)], [*map(example, dev)], plays, threads)
+    found: Program = _RUNS[method](Program(relay), [*map(example, train)], [*map(example, dev)], plays, threads)
     return found.prompt()
 
 
 def _gepa(program: Program, train: list[Any], dev: list[Any], plays: int, threads: int) -> Any:
     runner = dspy.GEPA(
         metric=_told,
-        instruction_proposer=_Proposer(program.stage),
+        instruction_proposer=_Proposer(program.relay),
         max_metric_calls=plays,
         reflection_minibatch_size=min(BATCH, len(train)),
         use_merge=False,  # there is one predictor, and nothing to merge
@@ -54,8 +54,8 @@ def _mipro(program: Program, train: list[Any], dev: list[Any], plays: int, threa
     runner = _Mipro(
         metric=_score,
         # It wants models, and has none to ask: plays and proposals are ours.
-        prompt_model=program.stage,
-        task_model=program.stage,
+        prompt_model=program.relay,
+        task_model=program.relay,
         metric_threshold=1.0,
         max_bootstrapped_demos=SHOTS,
         max_labeled_demos=0,
@@ -93,8 +93,8 @@ def _told(_: Any, prediction: Any, trace: Any = None, name: Any = None, own: Any
 class _Proposer:
     """GEPA's proposer: the reflector, shown the plays of a batch with their marks."""
 
-    def __init__(self, stage: Stage) -> None:
-        self._stage = stage
+    def __init__(self, relay: Relay) -> None:
+        self._relay = relay
         self._sample = 0
 
     def __call__(
@@ -110,9 +110,9 @@ class _Proposer:
                 }
                 for one in reflective_dataset[name]
             ]
-            prompt = self._stage.prompt.with_instructions(candidate[name])
+            prompt = self._relay.prompt.with_instructions(candidate[name])
             self._sample += 1
-            written[name] = self._stage.proposal(prompt, plays, self._sample)
+            written[name] = self._relay.proposal(prompt, plays, self._sample)
         return written
 
 
@@ -127,11 +127,11 @@ class _Mipro(MIPROv2):
         num_instruct_candidates: int,
         **__: Any,
     ) -> dict[int, list[str]]:
-        stage, prompt = program.stage, program.stage.prompt
+        relay, prompt = program.relay, program.relay.prompt
         written = [prompt.instructions]
         for number in range(1, num_instruct_candidates):
             shown = self.rng.sample(trainset, min(BATCH, len(trainset)))
-            played = [stage.play(prompt, one.row) for one in shown]
+            played = [relay.play(prompt, one.row) for one in shown]
             plays = [{"asked": play.asked, "said": play.said, "feedback": play.mark.feedback} for play in played]
-            written.append(stage.proposal(prompt, plays, number))
+            written.append(relay.proposal(prompt, plays, number))
         return {0: list(dict.fromkeys(written))}

@@ -32,8 +32,8 @@ class HaltError(BaseException):
     """The sitting was stopped. No `Exception`, or else DSPy would count it as a wrong answer and go on."""
 
 
-class Stage:
-    """Where plays are made for DSPy, which calls from threads of its own; the sitting is on the event loop."""
+class Relay:
+    """Hands plays from DSPy, which calls from threads of its own, to the sitting, which is on the event loop."""
 
     def __init__(self, plays: Plays[Any], loop: asyncio.AbstractEventLoop, tally: StageTally) -> None:
         self._plays = plays
@@ -41,7 +41,7 @@ class Stage:
         self._tally = tally
         self.prompt = plays.prompt
 
-    def __deepcopy__(self, memo: object) -> Stage:
+    def __deepcopy__(self, memo: object) -> Relay:
         # Optimisers copy programs; there is one sitting.
         return self
 
@@ -67,21 +67,21 @@ class Stage:
 class Program(dspy.Module):
     """Plays a row. `score` and `feedback` of the prediction are the play's mark."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, relay: Relay) -> None:
         super().__init__()
-        self.stage = stage
-        self.agent = dspy.Predict(dspy.Signature("asked -> said", stage.prompt.instructions))
+        self.relay = relay
+        self.agent = dspy.Predict(dspy.Signature("asked -> said", relay.prompt.instructions))
 
     def forward(self, row: Row) -> dspy.Prediction:
         """One play, traced as the predictor's: what the agent was asked and what it said."""
-        play = self.stage.play(self.prompt(), row)
+        play = self.relay.play(self.prompt(), row)
         if dspy.settings.trace is not None:
             dspy.settings.trace.append((self.agent, {"asked": play.asked}, dspy.Prediction(said=play.said)))
         return dspy.Prediction(score=play.mark.score, feedback=play.mark.feedback)
 
     def prompt(self) -> Prompt:
         """The prompt that the predictor stands for: its instructions, and its demos behind the shots that there are."""
-        told = self.stage.prompt.with_instructions(self.agent.signature.instructions)
+        told = self.relay.prompt.with_instructions(self.agent.signature.instructions)
         return told.with_shots(_shot(demo) for demo in self.agent.demos)
 
 
