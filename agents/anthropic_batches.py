@@ -19,7 +19,7 @@ from psyche.agents.anthropic_chat import AnthropicChat
 from psyche.agents.batch_service import UNDECIDED, BatchService, Outcome, Sight, parsed
 from psyche.agents.compatible import stopped
 from psyche.agents.exchange import Request, read
-from psyche.agents.faults import fault, filtered, inborn, refusal
+from psyche.agents.faults import fault, filtered
 
 _PATH = "/v1/messages/batches"
 _CLOCKS = 86_400.0
@@ -123,7 +123,5 @@ class AnthropicBatches(BatchService):
         error = body["error"]
         if said := filtered(error):
             return read(stopped(self.name, said))
-        if name := inborn(error):
-            self._model.refused.add(name)
-            return fault(ModelAPIError, f"{self.name}: takes no {name}; the next batch goes without", 400)
-        return refusal(self.name, _STATUSES.get(error["type"], 500), orjson.dumps(body).decode(), self._key)
+        status = _STATUSES.get(error["type"], 500)
+        return self._turned_away(error, status, orjson.dumps(body).decode(), self._model.refused)

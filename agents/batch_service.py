@@ -9,10 +9,10 @@ from typing import Any, ClassVar, Final
 
 import aiohttp
 import orjson
-from langchain_core.exceptions import ModelConnectionError, ModelError, ModelTimeoutError
+from langchain_core.exceptions import ModelAPIError, ModelConnectionError, ModelError, ModelTimeoutError
 
 from psyche.agents.exchange import Reply, Request
-from psyche.agents.faults import fault, misfit, refusal
+from psyche.agents.faults import fault, inborn, misfit, refusal
 from psyche.agents.services import loopback
 
 Outcome = Reply | ModelError
@@ -73,6 +73,16 @@ class BatchService(ABC):
     @abstractmethod
     async def discard(self, batch: Sight) -> None:
         """Delete what a batch that has ended left at the service."""
+
+    def _turned_away(self, error: Mapping[str, Any], status: int, text: str, refused: set[str]) -> ModelError:
+        """What the `error` of a request means, as in a direct call; `text` is the whole of what the service said.
+
+        A setting that the model does not take is added to `refused`, so that the next batch goes without.
+        """
+        if name := inborn(error):
+            refused.add(name)
+            return fault(ModelAPIError, f"{self.name}: takes no {name}; the next batch goes without", status)
+        return refusal(self.name, status, text, self._key)
 
     async def _call(self, method: str, path: str, **sent: Any) -> bytes:
         try:

@@ -17,7 +17,7 @@ from langchain_core.exceptions import ModelAPIError, ModelError, ModelNotFoundEr
 from psyche.agents.batch_service import BatchService, Outcome, Sight, declined, parsed
 from psyche.agents.compatible import CompatibleChat, as_message, stopped
 from psyche.agents.exchange import Request, read
-from psyche.agents.faults import EXCERPT, fault, filtered, inborn, refusal, told
+from psyche.agents.faults import EXCERPT, fault, filtered, told
 
 if TYPE_CHECKING:
     from psyche.agents.openai_chat import OpenAIChat
@@ -116,10 +116,7 @@ class OpenAIBatches(BatchService):
         body_error = told(text)
         if status in (400, 403) and (said := filtered(body_error)):
             return read(stopped(self.name, said))
-        if name := inborn(body_error):
-            self._model.refused.add(name)
-            return fault(ModelAPIError, f"{self.name}: takes no {name}; the next batch goes without", status)
-        return refusal(self.name, status, text, self._key)
+        return self._turned_away(body_error, status, text, self._model.refused)
 
 
 def _file(nonce: str) -> str:

@@ -82,9 +82,8 @@ def _of_run(agent: str, language: str, directory: Path) -> tuple[Prompt, Path | 
     if agent not in (known := (*run.score.agents, "transcriber")):
         raise InputError(f"no agent of this run is called {agent!r}{meant(agent, known)}")
     home = run.home(agent)
-    sections = [run.roles[name] for name in (agent, "default") if name in run.roles]
-    directories = [Path(section.prompts) for section in sections if section.prompts][:1]
-    files = [where / f"{agent}.{language}{end}" for where in directories for end in (".yaml", SUFFIX)]
+    where = run.prompt_directory(agent)
+    files = [where / f"{agent}.{language}{end}" for end in (".yaml", SUFFIX)] if where else []
     source = ", ".join(str(file) for file in files if file.is_file()) or str(home or "ours")
     try:
         return run.score.agent(agent).prompt(run.role(agent), language), home, source

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Self, get_args
 
@@ -126,12 +127,22 @@ class Cast(Section):
 
     def prompts(self, agent: str) -> tuple[Prompt, ...]:
         """The prompts of yours for an agent; ValueError for a file that cannot be used."""
-        section = self.roles.get(agent, RoleSection())
-        directory = section.prompts or self.roles.get("default", RoleSection()).prompts
-        if directory is None:
+        if (directory := self.prompt_directory(agent)) is None:
             return ()
-        found = [own(Path(directory), agent, language, self.home(agent)) for language in get_args(Language)]
-        return tuple(prompt for prompt in found if prompt)
+        if (directory, agent) not in self.prompts_read:
+            found = [own(directory, agent, language, self.home(agent)) for language in get_args(Language)]
+            self.prompts_read[directory, agent] = tuple(prompt for prompt in found if prompt)
+        return self.prompts_read[directory, agent]
+
+    def prompt_directory(self, agent: str) -> Path | None:
+        """Where prompts of yours for an agent are looked for."""
+        named = (self.roles[name].prompts for name in (agent, "default") if name in self.roles)
+        return next((Path(directory) for directory in named if directory), None)
+
+    @cached_property
+    def prompts_read(self) -> dict[tuple[Path, str], tuple[Prompt, ...]]:
+        """What `prompts` has read: roles and fingerprints ask for it hundreds of times."""
+        return {}
 
     def at_once(self) -> Self:
         """The same without batches, which take hours."""

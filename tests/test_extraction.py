@@ -253,7 +253,7 @@ def test_a_missing_file_and_a_directory_are_refused(tmp_path: Path) -> None:
         extract(tmp_path, no_images, Counter())
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.sampled_from(["docx", "epub"]), st.integers(0, 10**6), st.integers(0, 255))
 def test_a_damaged_document_is_read_or_refused(
     tmp_path_factory: pytest.TempPathFactory, kind: str, place: int, byte: int

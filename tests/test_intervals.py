@@ -5,13 +5,12 @@ import random
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
 from psyche.evaluation.intervals import FLIPS, Weights, holm, interval, mean, paired
 
-unhurried = settings(deadline=None)
 both_means = pytest.mark.parametrize("weights", ["micro", "macro"])
 marks = st.lists(st.tuples(st.sampled_from([0.0, 0.25, 0.5, 1.0]), st.sampled_from("ab")), min_size=1, max_size=30)
 
@@ -141,7 +140,6 @@ def test_an_interval_of_equal_ranks_stays_within_the_ranks() -> None:
 
 @both_means
 @given(rows=marks, clusters=st.lists(st.sampled_from(["", "x", "y", "z"]), min_size=30, max_size=30))
-@unhurried
 def test_an_interval_is_within_the_bounds_around_its_mean(
     weights: Weights, rows: list[tuple[float, str]], clusters: list[str]
 ) -> None:
@@ -152,7 +150,6 @@ def test_an_interval_is_within_the_bounds_around_its_mean(
 
 @both_means
 @given(rows=marks, shift=st.integers(-8, 8))
-@unhurried
 def test_an_interval_moves_with_its_values(weights: Weights, rows: list[tuple[float, str]], shift: int) -> None:
     values, columns = [value for value, _ in rows], [column for _, column in rows]
     low, high = interval(values, alone(len(rows)), columns, weights=weights, seed=1)
@@ -164,7 +161,6 @@ def test_an_interval_moves_with_its_values(weights: Weights, rows: list[tuple[fl
 
 @both_means
 @given(rows=marks, order=st.randoms(use_true_random=False))
-@unhurried
 def test_the_order_of_items_does_not_matter(
     weights: Weights, rows: list[tuple[float, str]], order: random.Random
 ) -> None:
@@ -216,7 +212,6 @@ def test_a_candidate_is_not_ahead_of_itself_and_not_proved_equal_either(weights:
 
 @both_means
 @given(rows=marks, other=st.lists(st.sampled_from([0.0, 0.25, 0.5, 1.0]), min_size=30, max_size=30))
-@unhurried
 def test_whoever_comes_first_the_gap_has_the_same_size_and_p(
     weights: Weights, rows: list[tuple[float, str]], other: list[float]
 ) -> None:

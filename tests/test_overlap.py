@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import pytest
 import rjieba
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from psyche.corpus.errors import InputError
@@ -94,7 +94,6 @@ def test_blanks_and_line_breaks_are_no_words(tokens: Tokens) -> None:
 
 @both_tokens
 @given(candidate=texts, reference=texts, language=st.sampled_from(get_args(Language)))
-@settings(deadline=None)
 def test_overlap_of_any_texts_is_from_0_to_1(
     tokens: Tokens, candidate: str, reference: str, language: Language
 ) -> None:
@@ -105,7 +104,6 @@ def test_overlap_of_any_texts_is_from_0_to_1(
 
 @both_tokens
 @given(text=texts, language=st.sampled_from(get_args(Language)))
-@settings(deadline=None)
 def test_a_text_overlaps_itself_in_full(tokens: Tokens, text: str, language: Language) -> None:
     full = 1.0 if text.strip() else 0.0
     assert overlap(text, text, tokens, language) == pytest.approx(dict.fromkeys(METRICS, full), abs=EXACT)

@@ -71,7 +71,7 @@ def banks(draw: st.DrawFn) -> list[Question]:
     return sorted(bank, key=part)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(banks(), st.sampled_from(LAYOUTS))
 def test_a_bank_written_as_a_paper_is_read_back(bank: list[Question], layout: Layout) -> None:
     want = list({shown.id: shown for shown in (bare(question, layout) for question in bank)}.values())

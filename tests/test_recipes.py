@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from psyche.corpus.errors import RunFileError
@@ -181,7 +181,6 @@ KEYS = st.sampled_from(["batch", "lora", "lora.r", "rewards.format", "trainer.x.
 VALUES = st.sampled_from(["2020-13-45", "9" * 5000, "&a [*a]", "{[1]: 2}", "!!python/none", "0x", "1:2", "\x00"])
 
 
-@settings(deadline=None)
 @given(key=KEYS | st.text(), value=VALUES | st.text())
 def test_any_change_is_taken_or_told_as_an_error_of_the_recipe(key: str, value: str) -> None:
     with suppress(RunFileError):
